@@ -1,0 +1,1 @@
+"""Pure Python, no Django: what a service declares and how a decision is made."""
