@@ -1,0 +1,154 @@
+"""What readers of a case see: plain frozen structures, the same for pages and the API."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from chuanyu.core.text import Text
+
+
+class DocumentView(msgspec.Struct, frozen=True, kw_only=True):
+    """A document as it stands in the case. `title`: from the declaration's class; `body`: plain data; `by`: applicant or a party."""
+
+    name: str
+    title: Text
+    body: dict[str, Any]
+    by: str
+    node: str
+    at: datetime
+    digest: str
+
+
+class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    filename: str
+    media_type: str
+    size: int
+    sha256: str
+    by: str
+    node: str
+    at: datetime
+    here: bool  # the bytes are at this node (they cross with the next hand-over)
+
+
+class TransferView(msgspec.Struct, frozen=True, kw_only=True):
+    """Money of this case. status: "posting" | "posted" | "refused". `amount` in the unit, "40660.37"."""
+
+    id: UUID
+    name: str
+    amount: str
+    unit: str
+    payer: Text
+    payee: Text
+    status: str
+    reason: str
+    at: datetime | None
+    order: str  # number of the payment order, "" before it exists
+
+
+class StepView(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of the case, as the applicant may read it."""
+
+    sequence: int
+    at: datetime
+    act: str
+    title: Text  # the act's title
+    state: str
+    state_title: Text  # the state after it
+    by: str  # applicant | staff | system
+    node: str
+    agency: Text | None
+    outcome: str  # accept, refuse, … or ""
+    reason: Text | None
+    remedy: Text | None
+    ref: str
+    ref_title: Text | None
+    note: str
+    parameters: dict[str, Any]  # what the decision read: key → {value, since, ref, certainty}
+    transfer: TransferView | None
+    moved: bool  # the case changed hands with it
+
+
+class ActView(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the viewer can do now. `takes`: document names with a form; `register`: those taken from the front register."""
+
+    name: str
+    title: Text
+    takes: tuple[str, ...]
+    register: tuple[str, ...]
+    decide: str | None
+    rule_title: str
+    refs: tuple[str, ...]  # basis keys the step rests on
+    note: bool
+    post: str | None
+    requested: bool  # the viewer's node does not own the state: it will be asked of the owner
+
+
+class RequestView(msgspec.Struct, frozen=True, kw_only=True):
+    """An act asked of the owner by somebody else. status: waiting | done | refused."""
+
+    id: UUID
+    act: str
+    title: Text
+    at: datetime
+    status: str
+    reason: Text | None
+
+
+class CaseView(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    reference: str  # short, for people: "CY-7K3M-92QD"
+    service: str
+    name: Text
+    state: str
+    title: Text
+    final: bool
+    owner: str  # party, "" when final
+    owner_node: str
+    owner_agency: Text | None
+    here: bool  # this node owns the state
+    since: datetime
+    due: date | None
+    provisional: bool
+    overdue: bool
+    escalated: bool
+    posting: bool  # waits for the ledger
+    filed_at: str
+    filed: datetime
+    person: UUID
+    sequence: int
+    head: str  # hash of the last event
+    declaration: str
+    documents: tuple[DocumentView, ...]
+    attachments: tuple[AttachmentView, ...]
+    steps: tuple[StepView, ...]
+    acts: tuple[ActView, ...]
+    requests: tuple[RequestView, ...]
+    transfers: tuple[TransferView, ...]
+    queued: int  # messages of this case still on their way to the other node
+
+
+class RowView(msgspec.Struct, frozen=True, kw_only=True):
+    """A case in a list. `person_name` only where the viewer may see it."""
+
+    id: UUID
+    reference: str
+    service: str
+    name: Text
+    state: str
+    title: Text
+    final: bool
+    owner_node: str
+    owner_agency: Text | None
+    here: bool
+    since: datetime
+    filed: datetime
+    due: date | None
+    provisional: bool
+    overdue: bool
+    escalated: bool
+    posting: bool
+    person_name: str
+    waiting: int  # requests waiting for the owner
