@@ -1,0 +1,1 @@
+"""The wire between nodes: signed, authorised, logged at both ends."""
