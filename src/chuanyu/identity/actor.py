@@ -1,0 +1,46 @@
+"""Who acts: what every action takes, and what it may ask about them."""
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """One resident, one member of staff, or the node itself ("system"). Holds no personal data beyond the display name."""
+
+    kind: Literal["resident", "staff", "system"]
+    user: str  # the sign-in name; "system" for the node itself
+    node: str
+    person: UUID | None = None  # residents only
+    agency: str | None = None  # staff only: the agency's code at `node`
+    roles: frozenset[str] = frozenset()  # resident | clerk | officer | office
+    name: str = ""
+
+    @property
+    def id(self) -> str:
+        """A name for logs and audit rows, unique over both nodes: "sichuan/clerk-hrss"."""
+        return f"{self.node}/{self.user}"
+
+    @property
+    def is_system(self) -> bool:
+        """True for the node itself (worker, escalation, commands)."""
+        return self.kind == "system"
+
+    def is_person(self, person: UUID) -> bool:
+        """True if this actor is the resident `person`."""
+        return self.kind == "resident" and self.person == person
+
+    def serves(self, agency: str, node: str) -> bool:
+        """True if this actor is staff (clerk or officer) of that agency at that node."""
+        return (
+            self.kind == "staff"
+            and self.node == node
+            and self.agency == agency
+            and not self.roles.isdisjoint({"clerk", "officer"})
+        )
+
+
+def SYSTEM(node: str) -> Actor:
+    """The node itself as an actor."""
+    return Actor(kind="system", user="system", node=node, name=node)
