@@ -1,1 +1,1 @@
-"""The wire between nodes: signed, authorised, logged at both ends."""
+"""What crosses between the two nodes: a question about a person, and its answer."""
