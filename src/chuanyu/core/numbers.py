@@ -1,4 +1,4 @@
-"""The two national numbers, read or refused with a reason: a person's (GB 11643-1999), an organisation's (GB 32100-2015).
+"""The national numbers, read or refused with a reason: a person's (GB 11643-1999), an organisation's (GB 32100-2015).
 
 Nothing here looks a number up: a valid number need not belong to anyone.
 """
@@ -44,7 +44,7 @@ _REASONS = {
 
 
 class NumberError(ValueError):
-    """Why a number is not valid: `reason` is id_length, id_chars, id_date, id_check, org_length, org_chars or org_check."""
+    """`reason`: id_length, id_chars, id_date, id_check, org_length, org_chars or org_check; `text` says it to people."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
