@@ -7,7 +7,7 @@ import msgspec
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """One resident, one member of staff, or the node itself ("system"). Holds no personal data beyond the display name."""
+    """One resident, one member of staff, or the node itself ("system"); no personal data but the display name."""
 
     kind: Literal["resident", "staff", "system"]
     user: str  # the sign-in name; "system" for the node itself

@@ -1,0 +1,67 @@
+"""Where identity writes: agencies on record, sign-ins of residents and of staff."""
+
+from uuid import UUID
+
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from chuanyu.identity.here import here
+from chuanyu.identity.models import Agency, Staff, User
+from chuanyu.identity.queries import declared_agencies
+from chuanyu.identity.vault import seal_secret
+
+
+def load_agencies() -> int:
+    """Put agencies.yaml on record; names and codes follow the file, nothing is removed. Returns how many there are."""
+    rows = [
+        Agency(node=view.node, code=view.code, name_zh=view.name.zh, name_en=view.name.en, uscc=view.uscc)
+        for view in declared_agencies()
+    ]
+    Agency.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["node", "code"],
+        update_fields=["name_zh", "name_en", "uscc"],
+    )
+    return len(rows)
+
+
+@sensitive_variables("password")
+def create_resident(*, username: str, password: str, person: UUID, display: str = "") -> User:
+    """A resident's sign-in, tied to their person. `password` is the plain password."""
+    return User.objects.create(
+        username=username, password=make_password(password), kind=User.Kind.RESIDENT, person_id=person, display=display
+    )
+
+
+@sensitive_variables("password")
+def create_staff(*, username: str, password: str, agency: str, role: str, display: str = "") -> User:
+    """A staff sign-in at an agency of this node. It reaches nothing until its second factor is set up.
+
+    Raises `Agency.DoesNotExist`, and ValueError for a role that is none of clerk, officer, office.
+    """
+    if role not in Staff.Role.values:
+        raise ValueError(f"no such role: {role!r}")
+    with transaction.atomic():
+        user = User.objects.create(
+            username=username, password=make_password(password), kind=User.Kind.STAFF, display=display
+        )
+        Staff.objects.create(user=user, agency=Agency.objects.get(node=here(), code=agency), role=role)
+    return user
+
+
+@sensitive_variables()
+def set_totp(user: User, secret: str) -> None:
+    """Give a user the TOTP `secret` (base32) as their second factor, in place of any other; for set-up and samples."""
+    with transaction.atomic():
+        Authenticator.objects.filter(user=user).delete()
+        Authenticator.objects.create(
+            user=user, type=Authenticator.Type.TOTP, data={"secret": seal_secret(secret, mfa_about(user.pk))}
+        )
+
+
+def mfa_about(user_id: int) -> str:
+    """What a user's sealed second-factor secrets are bound to."""
+    return f"mfa/{user_id}"

@@ -1,0 +1,56 @@
+"""What others may read of identity. People are read through the vault alone."""
+
+from functools import cache
+from pathlib import Path
+
+import msgspec
+from ruamel.yaml import YAML
+
+from chuanyu.core.service import NODES
+from chuanyu.core.text import Text
+from chuanyu.identity.models import Agency
+
+AGENCIES_FILE = Path(__file__).with_name("agencies.yaml")
+
+
+class AgencyView(msgspec.Struct, frozen=True):
+    """An agency as others see it. Together `node` and `code` name it: "sichuan/hrss"."""
+
+    node: str
+    code: str
+    name: Text
+    uscc: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name used in envelopes, grants and logs: "sichuan/hrss"."""
+        return f"{self.node}/{self.code}"
+
+
+def agency(node: str, code: str) -> AgencyView:
+    """One agency of either node. Raises LookupError for one that is not on record."""
+    try:
+        return _view(Agency.objects.get(node=node, code=code))
+    except Agency.DoesNotExist:
+        raise LookupError(f"no agency {node}/{code} on record") from None
+
+
+def agencies(node: str | None = None) -> dict[str, AgencyView]:
+    """All agencies on record, or those of one node, by key ("sichuan/hrss")."""
+    rows = Agency.objects.all() if node is None else Agency.objects.filter(node=node)
+    return {view.key: view for view in map(_view, rows)}
+
+
+@cache
+def declared_agencies() -> tuple[AgencyView, ...]:
+    """What agencies.yaml declares: the lead units the plan names, at both nodes."""
+    data = YAML(typ="safe", pure=True).load(AGENCIES_FILE)
+    return tuple(
+        AgencyView(node, code, Text(zh=row["zh"], en=row["en"]), row.get("uscc", ""))
+        for node in NODES
+        for code, row in data[node].items()
+    )
+
+
+def _view(row: Agency) -> AgencyView:
+    return AgencyView(row.node, row.code, Text(zh=row.name_zh, en=row.name_en), row.uscc)
