@@ -1,12 +1,10 @@
-"""The envelope: who asks whom, about whom, for what, on which basis. It is the whole body of a message and is signed with it.
+"""The envelope: who asks whom, about whom, for what, on which basis. It is the whole body of a message, signed with it.
 
 Both nodes read it before they know anything else, so every field has a limit and a shape, and a wrong one is answered
 with its path. What the document inside means is for the handler of the action.
 """
 
-import os
 import re
-import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -23,6 +21,8 @@ AgencyCode = Annotated[str, Meta(pattern=rf"^{_WORD}/{_WORD}\Z")]
 Word = Annotated[str, Meta(pattern=rf"^{_WORD}\Z")]
 DottedWord = Annotated[str, Meta(pattern=rf"^{_WORD}(\.{_WORD}){{0,3}}\Z")]
 Token = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,512}\Z")]  # base64url without padding
+Stream = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,80}\Z")]
+Stream = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{0,64}\Z")]
 Basis = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:#/-]{0,127}\Z")]
 
 
@@ -31,6 +31,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `subject` is the person, sealed for `purpose` and for this pair of nodes (None: about nobody).
     `basis` names the legal acts or the consent; `fields` the documents carried ([]: none).
+    `stream` (e.g. a case id): messages of one stream are applied in the order they were sent; None: no order.
+    Messages of one `stream` arrive and are applied in the order they were sent ("": a stream of its own).
     `dry_run` asks only what the compact would say; nothing is executed and nothing remembered.
     """
 
@@ -45,6 +47,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     basis: Annotated[tuple[Basis, ...], Meta(max_length=32)]
     sent: Annotated[datetime, Meta(tz=True)]
     fields: Annotated[tuple[DottedWord, ...], Meta(max_length=64)] = ()
+    stream: Stream | None = None
+    stream: Stream = ""
     dry_run: bool = False
     document: Any = None
 
@@ -80,7 +84,7 @@ _AT = re.compile(r"^(.*?)(?: - at `([^`]*)`)?$", re.DOTALL)
 
 
 def encode(envelope: Envelope) -> bytes:
-    """The body as it is sent, signed and logged. Once made, the bytes are kept: they are never encoded a second time."""
+    """The body as it is sent, signed and logged. Once made, the bytes are kept: nobody encodes them a second time."""
     return _encoder.encode(envelope)
 
 
@@ -97,15 +101,6 @@ def decode(body: bytes) -> Envelope:
     if envelope.version != VERSION:
         raise BadEnvelope("$.version", f'expected "{VERSION}"')
     return envelope
-
-
-def new_id() -> str:
-    """A UUIDv7 (RFC 9562): 48 bits of milliseconds, then 74 random bits. Sorts by time; is the idempotency key."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def now() -> datetime:
