@@ -58,10 +58,5 @@ def set_totp(user: User, secret: str) -> None:
     with transaction.atomic():
         Authenticator.objects.filter(user=user).delete()
         Authenticator.objects.create(
-            user=user, type=Authenticator.Type.TOTP, data={"secret": seal_secret(secret, mfa_about(user.pk))}
+            user=user, type=Authenticator.Type.TOTP, data={"secret": seal_secret(secret)}
         )
-
-
-def mfa_about(user_id: int) -> str:
-    """What a user's sealed second-factor secrets are bound to."""
-    return f"mfa/{user_id}"

@@ -29,6 +29,7 @@ from chuanyu.identity.models import Person, Reveal
 
 ID_TYPE = "resident_id"  # 居民身份证; other papers (passport, residence permit) would be further types
 _NONCE = 12
+_SECRET = b"second factor"  # associated data: no sealed secret opens as a person, nor the other way round
 
 
 class VaultError(RuntimeError):
@@ -140,17 +141,17 @@ def reseal() -> int:
 
 
 @sensitive_variables()
-def seal_secret(text: str, about: str) -> str:
-    """Seal a sign-in secret (TOTP key) under the vault's key, bound to `about`; base64."""
+def seal_secret(text: str) -> str:
+    """Seal a sign-in secret (the key of a second factor) under the vault's key; base64."""
     version, key = max(_sealing_keys(home()).items())
     nonce = os.urandom(_NONCE)
-    return _b64(bytes([version]) + nonce + AESGCM(key).encrypt(nonce, text.encode(), about.encode()))
+    return _b64(bytes([version]) + nonce + AESGCM(key).encrypt(nonce, text.encode(), _SECRET))
 
 
 @sensitive_variables()
-def open_secret(token: str, about: str) -> str:
+def open_secret(token: str) -> str:
     """What `seal_secret` sealed. Raises `VaultError`."""
-    return _decrypt(base64.b64decode(token), about.encode(), about).decode()
+    return _decrypt(base64.b64decode(token), _SECRET, "a second factor's secret").decode()
 
 
 # ---- inside ---------------------------------------------------------------------------------------------------------
