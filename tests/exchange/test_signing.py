@@ -1,6 +1,7 @@
 """The fixed RFC 9421 profile, cross-checked with the general library from PyPI in both directions, and both suites."""
 
 import base64
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -222,10 +223,8 @@ def test_a_header_twice_is_refused() -> None:
 
 @given(st.dictionaries(st.sampled_from(list(HEADERS)), st.text(alphabet=st.characters(max_codepoint=255))))
 def test_any_headers_are_read_or_refused(headers: dict[str, str]) -> None:
-    try:
+    with contextlib.suppress(SignatureError):
         signing.read_proof((HEADERS | headers).items(), components="request")
-    except SignatureError:
-        pass
 
 
 def test_rfc_9530_digest() -> None:
