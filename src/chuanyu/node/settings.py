@@ -1,0 +1,175 @@
+"""Django settings of one node. Which one: CHUANYU_NODE; where its folder is: CHUANYU_VAR. DEBUG is never on."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from chuanyu.node import logs, place
+
+SOURCE = Path(__file__).resolve().parents[1]
+
+
+def database(url: str, *, pooled: bool = False) -> dict[str, object]:
+    """A PostgreSQL address as Django's DATABASES entry. `pooled`: one pool per process, for programs with threads."""
+    parts = urlsplit(url)
+    options: dict[str, object] = dict(parse_qsl(parts.query))
+    host = options.pop("host", parts.hostname or "")
+    if pooled:
+        options["pool"] = {"min_size": 1, "max_size": 12, "timeout": 10}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+        "CONN_MAX_AGE": 0,
+        "ATOMIC_REQUESTS": False,
+    }
+
+
+NODE = os.environ.get("CHUANYU_NODE", "")
+PROCESS = os.environ.get("CHUANYU_PROCESS", "command")  # portal | gateway | worker | command
+# Tools that only read the code (mypy, makemigrations) name no node: they get a place whose database can't be reached
+PLACE = (
+    place.Place.load(NODE)
+    if NODE
+    else place.Place.of("chongqing", place.var() / "chongqing", place.new("chongqing", sockets=Path("/nonexistent")))
+)
+HTTPS = PLACE.portal_url.startswith("https://")
+
+DEBUG = False
+SECRET_KEY = PLACE.secret_key
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", urlsplit(PLACE.portal_url).hostname or "localhost"]
+if PLACE.host not in ("127.0.0.1", "localhost"):  # opened to the network on purpose: whoever put a name on it names it
+    ALLOWED_HOSTS += os.environ.get("CHUANYU_ALLOWED_HOSTS", PLACE.host).split(",")
+CSRF_TRUSTED_ORIGINS = [PLACE.portal_url] if HTTPS else []
+
+# Only migrations connect as the owner of the tables
+DATABASES = {
+    "default": database(PLACE.owner_url if PROCESS == "migrate" else PLACE.database_url, pooled=PROCESS == "portal")
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+OURS = ("identity", "exchange", "clearing", "cases", "delivery", "portal")
+FIRST = {"cases": "messages.py"}
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    *(f"chuanyu.{app}" for app in OURS if (SOURCE / app / FIRST.get(app, "apps.py")).exists()),
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+]
+AUTH_USER_MODEL = "identity.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+MIDDLEWARE = [
+    "chuanyu.node.middleware.trace",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "chuanyu.node.middleware.headers",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "chuanyu.node.middleware.language",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "chuanyu.identity.access.AccessMiddleware",
+]
+ROOT_URLCONF = "chuanyu.node.urls"
+WSGI_APPLICATION = "chuanyu.node.wsgi.application"
+CSRF_FAILURE_VIEW = "chuanyu.node.errors.csrf_failure"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [SOURCE / "node" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Browsers ignore ports when they keep cookies: each node has names of its own
+SESSION_COOKIE_NAME = f"chuanyu_{PLACE.node}_session"
+CSRF_COOKIE_NAME = f"chuanyu_{PLACE.node}_csrf"
+LANGUAGE_COOKIE_NAME = "chuanyu_language"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 8 * 3600  # a working day
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # granian listens on loopback behind the TLS proxy
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
+LOCALE_PATHS = [SOURCE / "node" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = place.var() / "static"
+# `chuanyu up` collects the static files under names with their hash; without that (tests) they come from the source
+COLLECTED = PROCESS == "portal" and (STATIC_ROOT / "staticfiles.json").exists()
+WHITENOISE_USE_FINDERS = not COLLECTED
+WHITENOISE_MANIFEST_STRICT = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if COLLECTED or PROCESS == "collect"
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+MEDIA_ROOT = PLACE.home / "files"
+
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1
+MFA_TOTP_ISSUER = f"川渝 {PLACE.node}"
+ACCOUNT_ADAPTER = "chuanyu.identity.adapters.AccountAdapter"
+MFA_ADAPTER = "chuanyu.identity.adapters.MFAAdapter"
+CHUANYU_STAFF_IDLE = 15 * 60  # seconds without a request after which a staff session ends
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # whose address the sign-in limits count
+# Sign-in limits and used one-time codes are counted here, for all of the portal's processes together
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "identity_cache"}}
+
+TEST_RUNNER = "django.test.runner.DiscoverRunner"
+SILENCED_SYSTEM_CHECKS: list[str] = []
+LOGGING_CONFIG = None
+logs.configure(PLACE.home / "logs" / f"{PROCESS}.jsonl" if NODE and PROCESS != "collect" else None, node=PLACE.node)

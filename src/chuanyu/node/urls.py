@@ -1,0 +1,32 @@
+"""Every address of the portal. What each app serves is in its own `urls`; who may open it is in identity's access table."""
+
+from importlib.util import find_spec
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path
+from django.views.i18n import set_language
+
+from chuanyu.node import errors
+
+
+def health(request: HttpRequest) -> JsonResponse:
+    """The portal answers; nothing about anyone."""
+    return JsonResponse({"ok": True})
+
+
+urlpatterns = [
+    path("health", health, name="health"),
+    path("language", set_language, name="set_language"),
+]
+for app in ("identity", "portal"):
+    if find_spec(f"chuanyu.{app}") and find_spec(f"chuanyu.{app}.urls"):
+        urlpatterns.append(path("", include(f"chuanyu.{app}.urls")))
+if find_spec("chuanyu.cases.api"):
+    from chuanyu.cases.api import api
+
+    urlpatterns.append(path("api/", api.urls))
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.server_error
