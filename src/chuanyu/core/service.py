@@ -26,14 +26,24 @@ class Basis:
     url: str = ""
 
 
-@dataclass(frozen=True)
-class DocumentSpec:
-    """`by`: "applicant", "node" (facts the node knows, e.g. `person`) or a party. `register`: taken from the party's front register."""
+@dataclass(frozen=True, kw_only=True)
+class DeclaredDocument:
+    """`by`: "applicant", "node" (facts the node knows, e.g. `person`) or a party.
+
+    `register`: taken from the party's front register.
+    """
 
     name: str
-    cls: type[Document]
+    class_name: str
     by: str
     register: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentSpec(DeclaredDocument):
+    """A declared document with its class, where the service's folder is at hand."""
+
+    cls: type[Document]
 
 
 @dataclass(frozen=True)
@@ -127,13 +137,14 @@ class Promise:
     certainty: str
 
 
-@dataclass(frozen=True)
-class Service:
-    """One service, whole. `declaration` is service.yaml as plain data; `hash` its SHA-256 over canonical JSON."""
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What a declaration says, without the folder it came from: enough to replay a case that began under it.
 
-    key: str  # the folder's name
-    chapter: str  # education | health | culture | employment | living | safety
-    folder: Path
+    `declaration` is service.yaml as plain data; `hash` its SHA-256 over canonical JSON.
+    `declaration.declared` builds it.
+    """
+
     name: Text
     summary: Text
     clause: int
@@ -142,13 +153,23 @@ class Service:
     life: tuple[str, ...]
     basis: Mapping[str, Basis]
     parameters: Mapping[str, Parameter]
-    documents: Mapping[str, DocumentSpec]
+    documents: Mapping[str, DeclaredDocument]
     reasons: Mapping[str, Reason]
-    rules: Mapping[str, Rule]
     procedure: Procedure | None
     postings: Mapping[str, Posting]
     promise: Promise | None
-    examples: Mapping[str, Any]  # {"decisions": [...], "journeys": [...]}
     declaration: Mapping[str, Any]
     hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Declared):
+    """One service, whole: what it declares, and the code of its folder."""
+
+    key: str  # the folder's name
+    chapter: str  # education | health | culture | employment | living | safety
+    folder: Path
+    documents: Mapping[str, DocumentSpec]
+    rules: Mapping[str, Rule]
+    examples: Mapping[str, Any]  # {"decisions": [...], "journeys": [...]}
     lines: Mapping[str, int] = field(default_factory=dict)  # dotted path in service.yaml → line
