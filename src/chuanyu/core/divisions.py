@@ -21,7 +21,7 @@ _NODES = {"50": "chongqing", "51": "sichuan"}
 
 
 class Division(msgspec.Struct, frozen=True, kw_only=True):
-    """Valid from `since` to the day before `until`. A county of Chongqing has Chongqing itself as its prefecture."""
+    """Valid from `since` to `until`, both days included. A county of Chongqing has Chongqing itself as its prefecture."""
 
     code: str
     name: Text
@@ -40,7 +40,7 @@ class Division(msgspec.Struct, frozen=True, kw_only=True):
 
     def valid(self, on: date) -> bool:
         """Whether the code stands on that day."""
-        return (self.since is None or self.since <= on) and (self.until is None or on < self.until)
+        return (self.since is None or self.since <= on) and (self.until is None or on <= self.until)
 
 
 def division(code: str, *, on: date) -> Division | None:

@@ -44,7 +44,7 @@ _REASONS = {
 
 
 class NumberError(ValueError):
-    """`reason` is id_length, id_chars, id_date id_check, org_length, org_chars or org_check; `text` is for people."""
+    """`reason` is id_length, id_chars, id_date, id_check, org_length, org_chars or org_check; `text` is for people."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
