@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import pytest
 from django import db
 from django.conf import settings
 from django.test import TransactionTestCase
-from django.test import testcases as django_testcases
 
 from chuanyu.node import database, place, postgres
 from chuanyu.node import settings as node_settings
@@ -56,12 +55,14 @@ db.connections.settings = {"default": _entry(PLACES[HOME_NODE].database_url)}
 
 
 class TwoNodes(db.utils.ConnectionHandler):
-    """`connections` whose "default" is the database of the node the code acts as (`chuanyu.identity.here`)."""
+    """`connections` whose "default" is the database of the node the code acts as, in tests that ask for two nodes."""
+
+    active = False
 
     def __getitem__(self, alias: str) -> Any:
         from chuanyu.identity.here import here
 
-        if alias == "default" and here() == PEER_NODE:
+        if self.active and alias == "default" and here() == PEER_NODE:
             if not hasattr(self._connections, PEER_NODE):  # one per thread, as Django keeps its own
                 setattr(self._connections, PEER_NODE, self.peer())
             return getattr(self._connections, PEER_NODE)
@@ -106,9 +107,7 @@ def django_db_setup(postgres_server: postgres.Server, django_db_blocker: Any) ->
         with _as_owner():
             database.migrate()
         with psycopg.connect(superuser, autocommit=True) as connection:
-            connection.execute(
-                f"CREATE DATABASE {PEER_NODE}_test TEMPLATE {HOME_NODE}_test OWNER {database.OWNER}"
-            )
+            connection.execute(f"CREATE DATABASE {PEER_NODE}_test TEMPLATE {HOME_NODE}_test OWNER {database.OWNER}")
         database.create(superuser, database=f"{PEER_NODE}_test", passwords=passwords)  # type: ignore[arg-type]
     _Tables.reference = set(_Tables.filled(own.owner_url))
 
@@ -140,7 +139,7 @@ class _Tables:
                 "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
                 " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
             ).fetchall()
-            return [name for (name,) in names if connection.execute(f"SELECT FROM {name} LIMIT 1").fetchone()]
+            return [name for (name,) in names if connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone()]
 
     @classmethod
     def empty(cls, owner_url: str) -> None:
@@ -171,9 +170,11 @@ class Nodes:
 @pytest.fixture
 def two_nodes(transactional_db: None) -> Iterator[Nodes]:
     """Both databases, empty at the start and emptied at the end. `chuanyu.identity.here.as_node` switches between them too."""
+    TwoNodes.active = True
     yield Nodes()
     with Nodes.at(PEER_NODE):
         db.connections["default"].close()
+    TwoNodes.active = False
     _Tables.empty(PLACES[PEER_NODE].owner_url)
 
 

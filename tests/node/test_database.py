@@ -35,14 +35,14 @@ pytestmark = pytest.mark.django_db
 def test_node_role_may_not(statement: str, own_place: place.Place) -> None:
     with psycopg.connect(own_place.database_url, autocommit=True) as node, pytest.raises(psycopg.Error) as refused:
         node.execute(statement)
-    assert isinstance(
-        refused.value, psycopg.errors.InsufficientPrivilege
-    ), f"{statement}: {refused.value}"
+    assert isinstance(refused.value, psycopg.errors.InsufficientPrivilege), f"{statement}: {refused.value}"
 
 
 def test_node_role_owns_nothing() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_user, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user")
+        cursor.execute(
+            "SELECT current_user, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        )
         assert cursor.fetchone() == ("chuanyu_node", False, False, False)
         cursor.execute(
             "SELECT count(*) FROM pg_shdepend JOIN pg_roles r ON refobjid = r.oid"

@@ -55,13 +55,18 @@ def django(node: str | None = None, *, process: str = "command") -> None:
 def add_node(parser: argparse.ArgumentParser) -> None:
     """`--at NODE` for commands that act on one node."""
     parser.add_argument(
-        "--at", choices=NODES, default=os.environ.get("CHUANYU_NODE") or NODES[0], help="which node (default: %(default)s)"
+        "--at",
+        choices=NODES,
+        default=os.environ.get("CHUANYU_NODE") or NODES[0],
+        help="which node (default: %(default)s)",
     )
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
     """The parser of all sub-commands; `only` loads the arguments of that one, so that one command starts quickly."""
-    top = argparse.ArgumentParser(prog="chuanyu", description="Public services across a border: run a node and look into it.")
+    top = argparse.ArgumentParser(
+        prog="chuanyu", description="Public services across a border: run a node and look into it."
+    )
     top.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
     subs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in names():

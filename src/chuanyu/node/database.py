@@ -30,7 +30,7 @@ def create(superuser_url: str, *, database: str, passwords: Mapping[str, str]) -
     """As the superuser: the two roles and the database, if they are not there. Passwords are set to those given."""
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         for role in (OWNER, NODE):
-            known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
             verb = sql.SQL("ALTER" if known else "CREATE")
             connection.execute(
                 sql.SQL(
@@ -43,7 +43,7 @@ def create(superuser_url: str, *, database: str, passwords: Mapping[str, str]) -
                     sql.Identifier(NODE), sql.Identifier(setting), sql.Literal(limit)
                 )
             )
-        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone():
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
             connection.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(OWNER))
             )

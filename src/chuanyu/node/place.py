@@ -90,7 +90,9 @@ def socket_url(role: str, password: str, database: str, sockets: Path) -> str:
     return f"postgresql://{role}:{quote(password, safe='')}@/{database}?host={quote(str(sockets), safe='/')}"
 
 
-def new(node: str, *, port_base: int = PORTAL_BASE, host: str = "127.0.0.1", sockets: Path | None = None) -> dict[str, Any]:
+def new(
+    node: str, *, port_base: int = PORTAL_BASE, host: str = "127.0.0.1", sockets: Path | None = None
+) -> dict[str, Any]:
     """What a fresh node.json holds: ports and new secrets. `sockets` defaults to a folder with an unguessable name in /tmp."""
     portal = port_base + NODES.index(node)
     return {

@@ -1,7 +1,6 @@
 """Django settings of one node. Which one: CHUANYU_NODE; where its folder is: CHUANYU_VAR. DEBUG is never on."""
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -62,7 +61,11 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
-    *(f"chuanyu.{app}" for app in OURS if (SOURCE / app / FIRST.get(app, "apps.py")).exists()),
+    *(
+        f"chuanyu.{app}"
+        for app in OURS
+        if (SOURCE / app / FIRST.get(app, "apps.py")).exists() and app not in os.environ.get("CHUANYU_WITHOUT", "")
+    ),
     "allauth",
     "allauth.account",
     "allauth.mfa",
