@@ -40,7 +40,7 @@ ACCESS: dict[str, frozenset[str]] = {
     # sign-in
     "account_login": PUBLIC,
     "account_inactive": PUBLIC,
-    "account_logout": ANY,
+    "account_logout": PUBLIC,  # also ends a sign-in that is halfway
     "account_reauthenticate": ANY,
     "account_change_password": ANY,
     "mfa_authenticate": PUBLIC,  # between password and second factor nobody is signed in yet
@@ -61,7 +61,7 @@ Answer = Literal["allow", "sign_in", "second_factor", "forbidden", "not_found"]
 
 
 def answer(name: str, visitor: Actor | None, *, verified: bool) -> Answer:
-    """May `visitor` (None: not signed in) open the URL called `name`? `verified`: showed a second factor in this session."""
+    """May `visitor` (None: not signed in) open the URL `name`? `verified`: this session showed a second factor."""
     roles = ACCESS.get(name)
     if roles is None:
         return "not_found"
@@ -103,7 +103,7 @@ def is_verified(request: HttpRequest) -> bool:
 
 
 class AccessMiddleware:
-    """Asks `answer` before every view, ends idle staff sessions, and lets no cookie-borne write pass without its CSRF token."""
+    """Asks `answer` before every view, ends idle staff sessions, lets no write by cookie pass without a CSRF token."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -117,7 +117,11 @@ class AccessMiddleware:
     ) -> HttpResponseBase | None:
         """The response that takes the view's place, or None to go on. Raises PermissionDenied, Http404."""
         _end_idle_session(request)
-        match answer(request.resolver_match.view_name if request.resolver_match else "", visitor(request), verified=is_verified(request)):
+        match answer(
+            request.resolver_match.view_name if request.resolver_match else "",
+            visitor(request),
+            verified=is_verified(request),
+        ):
             case "not_found":
                 raise Http404
             case "forbidden":
@@ -136,9 +140,7 @@ class AccessMiddleware:
 def _actor(user: User) -> Actor:
     name = user.display or user.username
     if user.kind == User.Kind.RESIDENT:
-        return Actor(
-            kind="resident", user=user.username, node=here(), person=user.person_id, roles=RESIDENT, name=name
-        )
+        return Actor(kind="resident", user=user.username, node=here(), person=user.person_id, roles=RESIDENT, name=name)
     job = Staff.objects.select_related("agency").filter(user=user, agency__node=here()).first()
     if job is None:  # a staff sign-in without a job may sign in and nothing else
         return Actor(kind="staff", user=user.username, node=here(), name=name)

@@ -7,10 +7,10 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
+from chuanyu.identity import vault
 from chuanyu.identity.here import here
 from chuanyu.identity.models import Agency, Staff, User
 from chuanyu.identity.queries import declared_agencies
-from chuanyu.identity.vault import seal_secret
 
 
 def load_agencies() -> int:
@@ -58,5 +58,20 @@ def set_totp(user: User, secret: str) -> None:
     with transaction.atomic():
         Authenticator.objects.filter(user=user).delete()
         Authenticator.objects.create(
-            user=user, type=Authenticator.Type.TOTP, data={"secret": seal_secret(secret)}
+            user=user, type=Authenticator.Type.TOTP, data={"secret": vault.seal_secret(secret)}
         )
+
+
+@sensitive_variables()
+def reseal() -> int:
+    """Seal everything that an older vault key sealed under the newest one: people and second factors. Returns how many."""
+    count = vault.reseal()
+    for pk in Authenticator.objects.values_list("pk", flat=True):
+        with transaction.atomic():
+            row = Authenticator.objects.select_for_update().get(pk=pk)
+            for name in ("secret", "seed"):
+                if name in row.data and vault.is_old(row.data[name]):
+                    row.data[name] = vault.seal_secret(vault.open_secret(row.data[name]))
+                    row.save(update_fields=["data"])
+                    count += 1
+    return count

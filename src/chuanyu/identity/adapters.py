@@ -1,4 +1,4 @@
-"""Where allauth asks how we sign in: no public sign-up, redirects within this origin, second factors sealed by the vault."""
+"""What allauth asks us: no public sign-up, redirects within this origin, second factors sealed by the vault."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -8,13 +8,14 @@ from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
 
 from chuanyu.identity.models import User
 from chuanyu.identity.vault import open_secret, seal_secret
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-ins are made by the node (samples now; electronic identity and staff administration later), never by visitors."""
+    """Sign-ins are made by the node, never by visitors."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
@@ -39,6 +40,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
 class MFAAdapter(DefaultMFAAdapter):
     """Second factors: secrets are sealed at rest; staff can't remove theirs."""
+
+    error_messages = {  # noqa: RUF012
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": _("验证码不正确或已经用过，请输入认证器当前显示的6位数字。"),
+    }
 
     def encrypt(self, text: str) -> str:
         """Seal a TOTP key or the seed of recovery codes."""

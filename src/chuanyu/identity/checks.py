@@ -37,7 +37,9 @@ def access_is_complete(app_configs: Any = None, **kwargs: Any) -> list[CheckMess
         )
     for name in sorted(ACCESS.keys() - names.keys()):
         problems.append(
-            Error(f"The access table has a row for “{name}”, which is no address.", hint="Remove it.", id="identity.E003")
+            Error(
+                f"The access table has a row for “{name}”, which is no address.", hint="Remove it.", id="identity.E003"
+            )
         )
     for name, roles in ACCESS.items():
         if roles - set(ROLES):

@@ -34,7 +34,7 @@ class Reveal(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["person", "at"])]
+        indexes = (models.Index(fields=["person", "at"]),)
 
     def __str__(self) -> str:
         return f"{self.actor} → {self.person_id} ({self.purpose})"
@@ -50,8 +50,8 @@ class Agency(models.Model):
     uscc = models.CharField(max_length=18, blank=True)  # unified social credit code, GB 32100; blank = not on record
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["node", "code"], name="agency_once_per_node")]
-        ordering = ["node", "id"]
+        constraints = (models.UniqueConstraint(fields=["node", "code"], name="agency_once_per_node"),)
+        ordering = ("node", "id")
 
     def __str__(self) -> str:
         return f"{self.node}/{self.code}"
@@ -69,12 +69,12 @@ class User(AbstractUser):
     display = models.CharField(max_length=60, blank=True)  # what the header shows; a resident's surname is masked
 
     class Meta:
-        constraints = [
+        constraints = (
             models.CheckConstraint(
                 name="resident_has_person_staff_has_none",
                 condition=Q(kind="resident", person__isnull=False) | Q(kind="staff", person__isnull=True),
-            )
-        ]
+            ),
+        )
 
 
 class Staff(models.Model):

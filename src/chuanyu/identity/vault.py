@@ -55,8 +55,8 @@ class Revealed:
 def enrol(number: str, name: str = "", household: str | None = None) -> UUID:
     """The person with this number, made if new. `name` and `household` fill what was blank and overwrite nothing.
 
-    Safe to repeat and to race. Raises `NumberError` for a number that can't be one, ValueError for a household that is no
-    division code.
+    Safe to repeat and to race. Raises `NumberError` for a number that can't be one, ValueError for a household that
+    is no division code.
     """
     if household is not None and not (len(household) == 6 and household.isascii() and household.isdigit()):
         raise ValueError("household is not a division code of six digits")
@@ -94,7 +94,7 @@ def reveal(person: UUID, *, purpose: str, by: str, trace: str = "") -> Revealed:
 
 
 def facts(person: UUID, *, purpose: str, by: str, trace: str = "") -> PersonFacts:
-    """What rules may know of a person (birth, sex, household): the built-in document `person`. Audited like `reveal`."""
+    """What rules may know (birth, sex, household): the built-in document `person`. Audited like `reveal`."""
     opened = reveal(person, purpose=purpose, by=by, trace=trace)
     return PersonFacts(birth=opened.birth, sex=opened.sex, household=opened.household)
 
@@ -116,7 +116,7 @@ def make_keys(home: Path) -> None:
 
 
 def add_key(home: Path) -> int:
-    """Add a sealing key; from now on it seals, the older ones only open. Returns its version. `reseal` moves old rows."""
+    """Add a sealing key; it seals from now on, older ones only open. Returns its version. `reseal` moves old rows."""
     path = home / "keys" / "vault.key"
     version = max(_sealing_keys(home)) + 1
     if version > 255:
@@ -152,6 +152,11 @@ def seal_secret(text: str) -> str:
 def open_secret(token: str) -> str:
     """What `seal_secret` sealed. Raises `VaultError`."""
     return _decrypt(base64.b64decode(token), _SECRET, "a second factor's secret").decode()
+
+
+def is_old(token: str) -> bool:
+    """True if an older key sealed this secret."""
+    return base64.b64decode(token)[0] != max(_sealing_keys(home()))
 
 
 # ---- inside ---------------------------------------------------------------------------------------------------------
