@@ -21,7 +21,7 @@ _NODES = {"50": "chongqing", "51": "sichuan"}
 
 
 class Division(msgspec.Struct, frozen=True, kw_only=True):
-    """Valid from `since` to `until`, both days included. A county of Chongqing has Chongqing itself as its prefecture."""
+    """Valid from `since` to `until`, both days included. The prefecture of a county of Chongqing is Chongqing itself."""
 
     code: str
     name: Text
