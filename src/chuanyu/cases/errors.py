@@ -26,14 +26,46 @@ MOVED_ON = Text(
 NO_SUCH_STEP = Text("办件现在的状态没有这一步。", "The case is not in a state that has this step.")
 POSTING = Text("款项正在记账，记账完成前不能办下一步。", "The money is being posted; the next step has to wait for it.")
 ALREADY_OPEN = Text(
-    "同一事项您已有一个正在办理的办件，不用重复申请。", "You already have an open case for this service; there is no need to apply again."
+    "同一事项您已有一个正在办理的办件，不用重复申请。",
+    "You already have an open case for this service; there is no need to apply again.",
 )
 NO_PERSON = Text("这里还没有这个人的身份信息。", "This person is not known here yet.")
 NO_PROCEDURE = Text("这个事项没有可以在线办理的流程。", "This service has no procedure that can be started here.")
 DOCUMENTS = Text("有些内容需要修改，请看下面标出的地方。", "Some entries need mending; they are marked below.")
 NOT_NEEDED = Text("这一步不需要这份材料。", "This step does not take this document.")
 MISSING_DOCUMENT = Text("缺少这份材料。", "This document is missing.")
-TOO_LARGE = Text("附件不能超过 4 MB。", "An attachment may not be larger than 4 MB.")
+TOO_LARGE = Text("附件不能超过 2 MB。", "An attachment may not be larger than 2 MB.")
+TOO_MANY = Text("一个办件最多 20 个附件。", "A case can have at most 20 attachments.")
 NOT_ALLOWED_TYPE = Text("附件只接受 PDF、PNG、JPEG。", "Attachments must be PDF, PNG or JPEG.")
 CLOSED = Text("办件已经结束，不能再改动。", "The case is closed and can no longer change.")
 NEEDS_SENTENCE = Text("请写一句给申请人看的说明。", "Please write the sentence the applicant will read.")
+ALREADY_ASKED = Text(
+    "这一步已经提出，正在等对方处理。", "This step has already been asked for and waits for the other side."
+)
+NO_RULE = Text(
+    "这个办件的规则版本在本节点已不可用，请联系管理员。",
+    "The rule this case began under is no longer available at this node; tell the administrator.",
+)
+
+# why a request or a posting was refused: code → the sentence people read
+REASONS = {
+    "too_late": Text(
+        "提出时办件已经进入下一环节，没有按此办理。",
+        "The case had already moved on when this was asked, so it was not done.",
+    ),
+    "closed": Text(
+        "提出时办件已经结束，没有按此办理。", "The case had already ended when this was asked, so it was not done."
+    ),
+    "documents": Text("提交的材料不符合要求，没有按此办理。", "The documents sent did not fit, so it was not done."),
+    "posting_insufficient": Text(
+        "付款账户余额不足，款项未划出，办件退回上一环节。",
+        "The paying fund does not have enough money. Nothing was paid and the case went back one step.",
+    ),
+    "posting_closed_account": Text(
+        "付款或收款账户已关闭，款项未划出，办件退回上一环节。",
+        "An account is closed. Nothing was paid and the case went back one step.",
+    ),
+    "posting_failed": Text(
+        "款项未能入账，办件退回上一环节。", "The money could not be posted. The case went back one step."
+    ),
+}

@@ -131,7 +131,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RowView(msgspec.Struct, frozen=True, kw_only=True):
-    """A case in a list. `person_name` only where the viewer may see it."""
+    """A case in a list. Lists carry no names: opening a case is what shows (and records) whose it is."""
 
     id: UUID
     reference: str
@@ -150,5 +150,16 @@ class RowView(msgspec.Struct, frozen=True, kw_only=True):
     overdue: bool
     escalated: bool
     posting: bool
-    person_name: str
     waiting: int  # requests waiting for the owner
+
+
+class Acted(msgspec.Struct, frozen=True, kw_only=True):
+    """What an action did. `request` is set when the step was asked of the owner instead of taken here."""
+
+    case: UUID
+    reference: str
+    sequence: int
+    state: str
+    outcome: str
+    reason: Text | None
+    request: UUID | None = None

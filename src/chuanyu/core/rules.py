@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from chuanyu.core.documents import Document, DocumentError, FieldError, decode, encode
 from chuanyu.core.money import Amount, Money
 from chuanyu.core.outcomes import KINDS, Outcome, value
-from chuanyu.core.parameters import Parameters
+from chuanyu.core.parameters import Parameter, Parameters
 from chuanyu.core.service import Rule, Service
 from chuanyu.core.text import Text
 
@@ -61,23 +61,31 @@ def rule(*, outcomes: str, on: str = "application") -> Callable[[F], F]:
     return mark
 
 
-def decide(service: Service, rule_name: str, documents: Mapping[str, Any], day: date, node: str) -> Decision:
+def decide(
+    service: Service,
+    rule_name: str,
+    documents: Mapping[str, Any],
+    day: date,
+    node: str,
+    *,
+    parameters: Mapping[str, Parameter] | None = None,
+) -> Decision:
     """Run one rule of a service on plain documents by name, with the parameters of `day` at `node`.
 
-    Documents the rule doesn't take are left unread. Raises DocumentError (paths begin with the document's name),
+    `parameters` are those of the declaration a running case began under; by default the service's of today. Documents the rule doesn't take are left unread. Raises DocumentError (paths begin with the document's name),
     UnknownRule, NoParameter, and RuleError where the rule itself is wrong.
     """
     found = service.rules.get(rule_name)
     if found is None:
         raise UnknownRule(f"{service.key} has no rule {rule_name!r}")
     arguments: dict[str, Any] = _decoded(service, found, documents)
-    parameters = Parameters(service.parameters, day, node)
+    read = Parameters(service.parameters if parameters is None else parameters, day, node)
     if found.wants_parameters:
-        arguments["p"] = parameters
+        arguments["p"] = read
     if found.wants_day:
         arguments["day"] = day
     outcome = _outcome(found, found.function(**arguments))
-    return Decision(outcome, parameters.used)
+    return Decision(outcome, read.used)
 
 
 def plain_outcome(outcome: Outcome) -> dict[str, Any]:

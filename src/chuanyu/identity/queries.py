@@ -54,3 +54,13 @@ def declared_agencies() -> tuple[AgencyView, ...]:
 
 def _view(row: Agency) -> AgencyView:
     return AgencyView(row.node, row.code, Text(zh=row.name_zh, en=row.name_en), row.uscc)
+
+
+@cache
+def _names() -> dict[str, Text]:
+    return {view.key: view.name for view in declared_agencies()}
+
+
+def agency_name(key: str) -> Text:
+    """An agency's name by its key; the key itself for one this node does not know."""
+    return _names().get(key) or Text(zh=key, en=key)

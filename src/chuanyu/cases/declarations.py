@@ -1,0 +1,49 @@
+"""The declaration a case began under, by its hash: the graph, the parameters and the texts, without needing the folder."""
+
+from functools import lru_cache
+from typing import Any
+
+from chuanyu.cases.models import Declaration
+from chuanyu.core.canonical import digest
+from chuanyu.core.catalogue import Declared, declared
+from chuanyu.core.service import Procedure, Service
+
+
+def keep(service: Service) -> str:
+    """Store the service's declaration as it is today; returns its hash."""
+    if not Declaration.objects.filter(pk=service.hash).exists():
+        keep_plain(service.key, dict(service.declaration), service.hash)
+    return service.hash
+
+
+def keep_plain(service: str, body: dict[str, Any], hash_: str) -> str:
+    """Store a declaration that came with a case. Raises ValueError when it does not have the hash it claims."""
+    if digest(body) != hash_:
+        raise ValueError("the declaration does not have the hash it claims")
+    Declaration.objects.get_or_create(pk=hash_, defaults={"service": service, "body": body})
+    return hash_
+
+
+@lru_cache(maxsize=256)
+def by_hash(hash_: str) -> Declared:
+    """The declaration with this hash; it never changes, so it is read once."""
+    return declared(Declaration.objects.get(pk=hash_).body)
+
+
+def procedure(hash_: str) -> Procedure:
+    """Its procedure; a case can't exist without one."""
+    found = by_hash(hash_).procedure
+    if found is None:
+        raise LookupError(f"declaration {hash_} has no procedure")
+    return found
+
+
+def body_of(hash_: str) -> dict[str, Any]:
+    """The declaration as plain data, to send along."""
+    body: dict[str, Any] = Declaration.objects.get(pk=hash_).body
+    return body
+
+
+def exists(hash_: str) -> bool:
+    """True if this node has it."""
+    return Declaration.objects.filter(pk=hash_).exists()

@@ -1,0 +1,340 @@
+"""Cases, read by others: the only place that does. Who may see what is decided here; what cannot be seen does not exist."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, F, Q, QuerySet
+
+from chuanyu.cases import actions, declarations, errors, evidence
+from chuanyu.cases.errors import CaseError
+from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
+from chuanyu.cases.replay import ACT, MIGRATED, POSTING_REFUSED, REQUEST_REFUSED, START
+from chuanyu.cases.replay import Event as Step
+from chuanyu.cases.views import (
+    ActView,
+    AttachmentView,
+    CaseView,
+    DocumentView,
+    RequestView,
+    RowView,
+    StepView,
+    TransferView,
+)
+from chuanyu.clearing import queries as clearing
+from chuanyu.core import days
+from chuanyu.core.catalogue import Declared, catalogue
+from chuanyu.core.service import Act
+from chuanyu.core.text import Text
+from chuanyu.exchange import queries as exchange
+from chuanyu.identity.actor import Actor
+from chuanyu.identity.here import here
+from chuanyu.identity.queries import agency_name
+
+LIMIT = 200  # rows of a list
+
+KINDS = {
+    START: Text("提交申请", "Filed"),
+    POSTING_REFUSED: Text("款项未能划出", "Payment refused"),
+    REQUEST_REFUSED: Text("请求未被采纳", "Request not taken"),
+    MIGRATED: Text("流程更新", "Procedure updated"),
+}
+
+
+def view(case: UUID, actor: Actor) -> CaseView:
+    """One case, whole, for someone who may see it: the person, staff of its parties, the node itself."""
+    found = Case.objects.filter(pk=case).first()
+    if found is None or not _may_see(actor, found):
+        raise CaseError("not_found", errors.NOT_FOUND)
+    return _view(found, actor)
+
+
+def mine(person: UUID) -> list[RowView]:
+    """A resident's cases at this node, newest first."""
+    return _rows(Case.objects.filter(person=person).order_by("-filed"))
+
+
+def worklist(
+    actor: Actor,
+    *,
+    service: str | None = None,
+    state: str | None = None,
+    overdue: bool | None = None,
+    text: str | None = None,
+    person: UUID | None = None,
+    open_only: bool = True,
+) -> list[RowView]:
+    """What waits for this clerk's agency, by deadline. `text`: a reference, or its beginning."""
+    rows = _of_agency(actor)
+    if open_only:
+        rows = rows.filter(final=False, owner=f"{here()}/{actor.agency}")
+    if service:
+        rows = rows.filter(service=service)
+    if state:
+        rows = rows.filter(state=state)
+    if overdue is not None:
+        rows = rows.filter(due__lt=days.today()) if overdue else rows.filter(Q(due=None) | Q(due__gte=days.today()))
+    if text:
+        rows = rows.filter(reference__istartswith=text.strip())
+    if person:
+        rows = rows.filter(person=person)
+    return _rows(rows.order_by(F("due").asc(nulls_last=True), "since"))
+
+
+def counts(actor: Actor) -> list[tuple[str, str, int]]:
+    """(service, state, how many) of what waits for this clerk's agency."""
+    rows = Case.objects.filter(final=False, owner=f"{here()}/{actor.agency}")
+    return list(rows.values_list("service", "state").annotate(n=Count("pk")).order_by("service", "state"))
+
+
+def overdue() -> list[RowView]:
+    """Every case past its term that this node owns or filed, the oldest first."""
+    rows = Case.objects.filter(final=False, due__lt=days.today())
+    return _rows(rows.order_by("due"))
+
+
+def attachment(id_: UUID, actor: Actor) -> Attachment:
+    """A file, for someone who may see its case."""
+    found = Attachment.objects.select_related("case").filter(pk=id_).first()
+    if found is None or not _may_see(actor, found.case):
+        raise CaseError("not_found", errors.NOT_FOUND)
+    return found
+
+
+def registered(case: UUID, name: str, actor: Actor) -> dict[str, Any] | None:
+    """What the agency's front register holds for a document of this case: shown to the clerk before the step takes it."""
+    found = Case.objects.filter(pk=case).first()
+    if found is None or not _may_see(actor, found) or actor.agency is None:
+        raise CaseError("not_found", errors.NOT_FOUND)
+    body: dict[str, Any] | None = evidence.Evidence(found, agency=actor.agency, actor=actor).registered(name)
+    return body
+
+
+# ---- inside
+
+
+def _of_agency(actor: Actor) -> QuerySet[Case]:
+    agency = f"{here()}/{actor.agency}"
+    return Case.objects.extra(  # any party of the case: a search in a small JSON object, narrowed by the owner where it can be
+        where=["EXISTS (SELECT FROM jsonb_each_text(parties) p WHERE p.value = %s)"], params=[agency]
+    )
+
+
+def _may_see(actor: Actor, case: Case) -> bool:
+    if actor.is_system or actor.is_person(case.person):
+        return True
+    return any(actor.serves(a.partition("/")[2], a.partition("/")[0]) for a in case.parties.values())
+
+
+def _rows(cases: Iterable[Case]) -> list[RowView]:
+    found = list(cases[:LIMIT]) if isinstance(cases, QuerySet) else list(cases)
+    waiting = dict(
+        Request.objects.filter(case__in=[c.pk for c in found], status=Request.Status.WAITING)
+        .values_list("case")
+        .annotate(n=Count("pk"))
+    )
+    return [_row(case, waiting.get(case.pk, 0)) for case in found]
+
+
+def _row(case: Case, waiting: int) -> RowView:
+    declared = declarations.by_hash(case.declaration_id)
+    return RowView(
+        id=case.pk,
+        reference=case.reference,
+        service=case.service,
+        name=declared.name,
+        state=case.state,
+        title=declarations.procedure(case.declaration_id).states[case.state].title,
+        final=case.final,
+        owner_node=case.owner.partition("/")[0],
+        owner_agency=agency_name(case.owner) if case.owner else None,
+        here=case.owner.startswith(f"{here()}/"),
+        since=case.since,
+        filed=case.filed,
+        due=case.due,
+        provisional=case.provisional,
+        overdue=_overdue(case),
+        escalated=case.escalated is not None,
+        posting=case.posting,
+        waiting=waiting,
+    )
+
+
+def _overdue(case: Case) -> bool:
+    return not case.final and case.due is not None and case.due < days.today()
+
+
+def _view(case: Case, actor: Actor) -> CaseView:
+    declared = declarations.by_hash(case.declaration_id)
+    procedure = declarations.procedure(case.declaration_id)
+    state = procedure.states[case.state]
+    steps = [
+        evidence.step_of(body)
+        for body in Event.objects.filter(case=case).order_by("sequence").values_list("body", flat=True)
+    ]
+    transfers = {t.id: t for t in map(_transfer, clearing.transfers([case.pk]))}
+    return CaseView(
+        id=case.pk,
+        reference=case.reference,
+        service=case.service,
+        name=declared.name,
+        state=case.state,
+        title=state.title,
+        final=case.final,
+        owner=state.owner or "",
+        owner_node=case.owner.partition("/")[0],
+        owner_agency=agency_name(case.owner) if case.owner else None,
+        here=case.owner.startswith(f"{here()}/"),
+        since=case.since,
+        due=case.due,
+        provisional=case.provisional,
+        overdue=_overdue(case),
+        escalated=case.escalated is not None,
+        posting=case.posting,
+        filed_at=case.filed_at,
+        filed=case.filed,
+        person=case.person,
+        sequence=case.sequence,
+        head=case.head,
+        declaration=case.declaration_id,
+        documents=_documents(case, steps),
+        attachments=tuple(_attachment(a) for a in Attachment.objects.filter(case=case).defer("content").order_by("at"))
+        if case.files
+        else (),
+        steps=tuple(_steps(declared, steps, transfers)),
+        acts=tuple(_acts(case, declared, state.does.values(), actor)),
+        requests=tuple(_request(declared, r) for r in Request.objects.filter(case=case).order_by("at")),
+        transfers=tuple(transfers.values()),
+        queued=exchange.queued(str(case.pk)),
+    )
+
+
+def _documents(case: Case, steps: list[Step]) -> tuple[DocumentView, ...]:
+    """The newest of each name, in the order they came."""
+    rows = CaseDocument.objects.filter(case=case).order_by("sequence")
+    newest = {row.name: row for row in rows}
+    by_sequence = {s.sequence: s for s in steps}
+    service = catalogue().get(case.service)
+    specs = service.documents if service else {}
+    return tuple(
+        DocumentView(
+            name=name,
+            title=specs[name].title if name in specs else Text(name, name),
+            body=row.body,
+            by=by_sequence[row.sequence].by,
+            node=by_sequence[row.sequence].node,
+            at=_moment(by_sequence[row.sequence]),
+            digest=row.digest,
+        )
+        for name, row in newest.items()
+    )
+
+
+def _attachment(row: Attachment) -> AttachmentView:
+    return AttachmentView(
+        id=row.pk,
+        filename=row.filename,
+        media_type=row.media_type,
+        size=row.size,
+        sha256=row.sha256,
+        by=row.by,
+        node=row.node,
+        at=row.at,
+        here=True,
+    )
+
+
+def _steps(declared: Declared, steps: list[Step], transfers: Mapping[UUID, TransferView]) -> Iterable[StepView]:
+    procedure = declared.procedure
+    assert procedure is not None
+    owner = ""
+    for step in steps:
+        state = procedure.states.get(step.target)
+        act = next((s.does[step.act] for s in procedure.states.values() if step.act in s.does), None)
+        reason, remedy = _reason(declared, step.outcome.reason if step.outcome else "")
+        ref = step.outcome.ref if step.outcome else ""
+        basis = declared.basis.get(ref.partition("#")[0])
+        new_owner = state.owner if state else None
+        yield StepView(
+            sequence=step.sequence,
+            at=_moment(step),
+            act=step.act,
+            title=act.title if act and step.kind == ACT else KINDS.get(step.kind, Text(step.act, step.act)),
+            state=step.target,
+            state_title=state.title if state else Text(step.target, step.target),
+            by=step.by,
+            node=step.node,
+            agency=agency_name(step.agency) if step.by != "applicant" else None,
+            outcome=step.outcome.outcome if step.outcome else "",
+            reason=reason,
+            remedy=remedy,
+            ref=ref,
+            ref_title=basis.title if basis else None,
+            note=step.note,
+            parameters=step.parameters,
+            transfer=next((transfers[UUID(t.id)] for t in step.transfers if UUID(t.id) in transfers), None),
+            moved=bool(owner) and new_owner is not None and new_owner != owner,
+        )
+        owner = new_owner or owner
+
+
+def _reason(declared: Declared, key: str) -> tuple[Text | None, Text | None]:
+    if key in declared.reasons:
+        return declared.reasons[key].text, declared.reasons[key].remedy
+    return errors.REASONS.get(key, errors.REASONS["posting_failed"] if key.startswith("posting_") else None), None
+
+
+def _acts(case: Case, declared: Declared, acts: Iterable[Act], actor: Actor) -> Iterable[ActView]:
+    if case.final or actor.is_system:
+        return
+    service = catalogue().get(case.service)
+    for act in acts:
+        if not actions.may(actor, case, act):
+            continue
+        rule = service.rules.get(act.decide or "") if service else None
+        yield ActView(
+            name=act.name,
+            title=act.title,
+            takes=tuple(t for t in act.takes if not declared.documents[t].register),
+            register=tuple(t for t in act.takes if declared.documents[t].register),
+            decide=act.decide,
+            rule_title=rule.title if rule else "",
+            refs=tuple(declared.basis),
+            note=act.note,
+            post=act.post,
+            requested=not case.owner.startswith(f"{here()}/") or case.posting,
+        )
+
+
+def _request(declared: Declared, row: Request) -> RequestView:
+    procedure = declared.procedure
+    assert procedure is not None
+    act = next((s.does[row.act] for s in procedure.states.values() if row.act in s.does), None)
+    return RequestView(
+        id=row.pk,
+        act=row.act,
+        title=act.title if act else Text(row.act, row.act),
+        at=row.at,
+        status=row.status,
+        reason=_reason(declared, row.reason)[0] if row.reason else None,
+    )
+
+
+def _transfer(row: clearing.Transfer) -> TransferView:
+    return TransferView(
+        id=row.id,
+        name=row.name,
+        amount=str(row.amount),
+        unit=row.unit,
+        payer=agency_name(row.payer),
+        payee=agency_name(row.payee),
+        status="posting" if row.status == "waiting" else row.status,
+        reason=row.reason,
+        at=row.settled,
+        order=row.order,
+    )
+
+
+def _moment(step: Step) -> datetime:
+    return datetime.fromisoformat(step.at)

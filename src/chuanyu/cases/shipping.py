@@ -1,0 +1,98 @@
+"""What leaves for the other node, written in the transaction that caused it.
+
+The other node hears of a case when it gets work to do (or already knows of it), not before, and never before the money moved.
+"""
+
+import base64
+from typing import Any
+from uuid import UUID
+
+from chuanyu.cases import declarations
+from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
+from chuanyu.exchange import actions as exchange
+from chuanyu.identity.here import here, peer
+
+EVENTS, REQUEST, ATTACHMENT = "case.events", "case.request", "case.attachment"
+
+
+def ship(case: Case) -> None:
+    """Send every event the other node has not seen, with its documents, once it concerns that node."""
+    concerns = case.shipped > 0 or case.owner.startswith(f"{peer()}/")
+    if not concerns or case.posting or case.shipped >= case.sequence or not _theirs(case):
+        return
+    first = case.shipped == 0
+    after = case.shipped
+    events = list(Event.objects.filter(case=case, sequence__gt=after).order_by("sequence"))
+    documents = list(CaseDocument.objects.filter(case=case, sequence__gt=after))
+    body: dict[str, Any] = {
+        "case": str(case.pk),
+        "events": [event.body for event in events],
+        "documents": [{"name": d.name, "sequence": d.sequence, "body": d.body} for d in documents],
+    }
+    declarations_named = [event.body["declaration"] for event in events if event.body.get("declaration")]
+    if first:
+        body["filed"] = {
+            "reference": case.reference,
+            "service": case.service,
+            "parties": case.parties,
+            "filed_at": case.filed_at,
+            "filed": case.filed.isoformat(),
+        }
+        declarations_named = [case.declaration_id]
+    if declarations_named:
+        body["declarations"] = {hash_: declarations.body_of(hash_) for hash_ in declarations_named}
+    _send(case, EVENTS, body, fields=sorted({d.name for d in documents}))
+    case.shipped = case.sequence
+    case.save(update_fields=["shipped"])
+    for attachment in (
+        Attachment.objects.filter(case=case, node=here(), shipped=False, sequence__isnull=False) if case.files else ()
+    ):
+        content = {
+            "case": str(case.pk),
+            "id": str(attachment.pk),
+            "filename": attachment.filename,
+            "media_type": attachment.media_type,
+            "by": attachment.by,
+            "at": attachment.at.isoformat(),
+            "content": base64.b64encode(attachment.content).decode(),
+        }
+        _send(case, ATTACHMENT, content, fields=["attachment"])
+        attachment.shipped = True
+        attachment.save(update_fields=["shipped"])
+
+
+def ship_request(case: Case, request: Request) -> None:
+    """Ask the owner at the other node for a step."""
+    body = {
+        "case": str(case.pk),
+        "id": str(request.pk),
+        "act": request.act,
+        "by": request.by,
+        "documents": request.documents,
+        "note": request.note,
+        "at": request.at.isoformat(),
+    }
+    _send(case, REQUEST, body, fields=sorted(request.documents))
+
+
+def _send(case: Case, action: str, document: dict[str, Any], *, fields: list[str]) -> UUID:
+    return exchange.send(
+        to_agency=case.owner if case.owner.startswith(f"{peer()}/") else _theirs(case),
+        from_agency=_ours(case),
+        service=case.service,
+        action=action,
+        person=case.person,
+        purpose=case.service,
+        basis=sorted(declarations.by_hash(case.declaration_id).basis),
+        document=document,
+        fields=fields,
+        stream=str(case.pk),
+    )
+
+
+def _theirs(case: Case) -> str:
+    return next((agency for agency in case.parties.values() if agency.startswith(f"{peer()}/")), "")
+
+
+def _ours(case: Case) -> str:
+    return next(agency for agency in case.parties.values() if agency.startswith(f"{here()}/"))
