@@ -82,10 +82,10 @@ def library(private: signing.Key) -> tuple[HTTPMessageSigner, HTTPMessageVerifie
 def test_a_round_trip_in_each_suite(pair: tuple[signing.Key, signing.Key]) -> None:
     private, public = pair
     request = asked(private)
-    read = signing.read_proof(request.headers, components="request")
+    read = signing.read_request(request.headers)
     assert (read.key_id, read.created, read.digest_hex) == ("sc-1", NOW, request.digest_hex)
     signing.verify_request(public, read, method="POST", uri=URI, body=BODY)
-    response = signing.read_proof(answered(private, read).headers, components=read.label)
+    response = signing.read_response(answered(private, read).headers, request=read)
     signing.verify_response(public, response, status=200, body=ANSWER, method="POST", uri=URI, request=request)
 
 
@@ -110,13 +110,13 @@ def test_theirs_is_read_by_us(es256: tuple[signing.Key, signing.Key], include_al
     request = SimpleNamespace(headers={}, method="POST", url=URI)
     settings = {"key_id": "sc-1", "tag": "chuanyu", "include_alg": include_alg}
     signer.sign(request, label="theirs", covered_component_ids=REQUEST, body=BODY, **settings)
-    proof = signing.read_proof(lower(request.headers), components="request")
+    proof = signing.read_request(lower(request.headers))
     assert proof.label == "theirs"
     signing.verify_request(public, proof, method="POST", uri=URI, body=BODY)
 
     response = SimpleNamespace(headers={}, status_code=200, request=request)
     signer.sign(response, covered_component_ids=response_components("theirs"), body=ANSWER, **settings)
-    answer = signing.read_proof(lower(response.headers), components="theirs")
+    answer = signing.read_response(lower(response.headers), request=proof)
     signing.verify_response(public, answer, status=200, body=ANSWER, method="POST", uri=URI, request=proof)
     with pytest.raises(SignatureError):
         signing.verify_response(public, answer, status=403, body=ANSWER, method="POST", uri=URI, request=proof)
@@ -136,6 +136,24 @@ def test_an_answer_cannot_be_moved(es256: tuple[signing.Key, signing.Key]) -> No
         with pytest.raises(SignatureError) as refused:
             signing.verify_response(public, response, **given)  # type: ignore[arg-type]
         assert refused.value.code == "bad_signature"
+
+
+def test_the_refusal_of_an_unreadable_request_is_signed_too(es256: tuple[signing.Key, signing.Key]) -> None:
+    private, public = es256
+    refused = {"status": 401, "body": ANSWER, "method": "POST", "uri": URI, "request": None}
+    proof = signing.sign_response(private, created=NOW, **refused)  # type: ignore[arg-type]
+    signing.verify_response(public, signing.read_response(proof.headers, request=None), **refused)  # type: ignore[arg-type]
+    with pytest.raises(SignatureError, match="must cover"):  # but it passes for no answer to a readable one
+        signing.read_response(proof.headers, request=asked(private))
+
+
+def test_a_signature_is_checked_when_only_the_digest_is_left(es256: tuple[signing.Key, signing.Key]) -> None:
+    private, public = es256
+    signing.verify_request(public, asked(private), method="POST", uri=URI, body=None)
+    with pytest.raises(SignatureError):
+        signing.verify_request(
+            public, replace(asked(private), digest=signing.content_digest(b"")), method="POST", uri=URI, body=None
+        )
 
 
 @pytest.mark.parametrize(
@@ -210,21 +228,21 @@ HEADERS = {
     ],
 )
 def test_headers_outside_the_profile_are_refused(name: str, value: str) -> None:
-    signing.read_proof(HEADERS.items(), components="request")
+    signing.read_request(HEADERS.items())
     with pytest.raises(SignatureError) as refused:
-        signing.read_proof((HEADERS | {name: value}).items(), components="request")
+        signing.read_request((HEADERS | {name: value}).items())
     assert refused.value.code == "bad_signature"
 
 
 def test_a_header_twice_is_refused() -> None:
     with pytest.raises(SignatureError, match="twice"):
-        signing.read_proof([*HEADERS.items(), ("signature", HEADERS["signature"])], components="request")
+        signing.read_request([*HEADERS.items(), ("signature", HEADERS["signature"])])
 
 
 @given(st.dictionaries(st.sampled_from(list(HEADERS)), st.text(alphabet=st.characters(max_codepoint=255))))
 def test_any_headers_are_read_or_refused(headers: dict[str, str]) -> None:
     with contextlib.suppress(SignatureError):
-        signing.read_proof((HEADERS | headers).items(), components="request")
+        signing.read_request((HEADERS | headers).items())
 
 
 def test_rfc_9530_digest() -> None:
