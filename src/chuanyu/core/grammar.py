@@ -1,0 +1,210 @@
+"""The shape of service.yaml and examples.yaml: which keys there are and what each holds."""
+
+import re
+
+from chuanyu.core.outcomes import KINDS
+from chuanyu.core.parameters import CERTAINTIES, RESERVED, UNITS
+from chuanyu.core.service import NODES
+from chuanyu.core.shapes import Anything, Day, Each, Flag, Keys, Listed, Maybe, OneOf, Str, Targets, Whole
+
+MODES = ("online", "relay", "joint")  # 全程网办, 异地代收代办, 多地联办
+LIVES = ("study", "work", "ill", "old", "child", "home", "travel", "move", "business", "help")
+CHAPTERS = ("education", "health", "culture", "employment", "living", "safety")
+PARTY_NODES = ("filed_at", "other", *NODES)
+CYCLES = ("gross", "net")
+MONEY_UNITS = ("CNY",)
+CLAUSES = 22
+
+_BASIS = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+
+TEXT = Keys(code="text", keys={"zh": Str(code="text"), "en": Str(code="text")})
+REF = Str(code="source")
+
+VALUES = Listed(
+    of=Keys(
+        keys={
+            "from": Day(),
+            "until": Maybe(shape=Day()),
+            "value": Anything(),
+            "ref": REF,
+            "certainty": OneOf(words=CERTAINTIES, code="certainty"),
+        }
+    )
+)
+
+ACT = Keys(
+    keys={
+        "title": TEXT,
+        "by": Str(code="act_by"),
+        "takes": Maybe(shape=Listed(of=Str(), single=True)),
+        "decide": Maybe(shape=Str()),
+        "post": Maybe(shape=Str()),
+        "note": Maybe(shape=Flag()),
+        "to": Targets(),
+    }
+)
+
+STATE = Keys(
+    keys={
+        "title": TEXT,
+        "owner": Maybe(shape=Str()),
+        "term": Maybe(shape=Str()),
+        "does": Maybe(shape=Each(word="act", of=ACT, reserved=("start",))),
+        "final": Maybe(shape=Flag()),
+    }
+)
+
+CASES = Keys(
+    keys={
+        "parties": Each(
+            word="party",
+            of=Keys(keys={"agency": Str(), "node": OneOf(words=PARTY_NODES, code="party_node")}),
+            reserved=("owner", "applicant", "node", "resident"),
+        ),
+        "start": Keys(keys={"state": Str(), "takes": Listed(of=Str(), single=True)}),
+        "states": Each(word="state", of=STATE),
+    }
+)
+
+SERVICE = Keys(
+    keys={
+        "name": TEXT,
+        "summary": TEXT,
+        "clause": Whole(least=1, most=CLAUSES, code="clause"),
+        "leads": Keys(code="lead", keys={node: Str(code="lead") for node in NODES}),
+        "mode": OneOf(words=MODES, code="mode"),
+        "life": Listed(of=OneOf(words=LIVES, code="life"), code="life"),
+        "basis": Each(
+            word="basis",
+            names=_BASIS,
+            of=Keys(
+                keys={
+                    "title": TEXT,
+                    "from": Day(code="basis_date"),
+                    "until": Maybe(shape=Day(code="basis_date")),
+                    "url": Maybe(shape=Str()),
+                }
+            ),
+        ),
+        "parameters": Maybe(
+            shape=Each(
+                word="parameter",
+                reserved=RESERVED,
+                of=Keys(
+                    keys={
+                        "title": TEXT,
+                        "unit": OneOf(words=UNITS, code="unit"),
+                        "values": Maybe(shape=VALUES),
+                        "chongqing": Maybe(shape=VALUES),
+                        "sichuan": Maybe(shape=VALUES),
+                    }
+                ),
+            )
+        ),
+        "documents": Maybe(
+            shape=Each(
+                word="document",
+                reserved=("p", "day"),
+                of=Keys(keys={"class": Str(), "by": Str(code="document_by"), "register": Maybe(shape=Flag())}),
+            )
+        ),
+        "reasons": Maybe(
+            shape=Each(
+                word="reason",
+                of=Keys(keys={"zh": Str(code="text"), "en": Str(code="text"), "remedy": Maybe(shape=TEXT)}),
+            )
+        ),
+        "cases": Maybe(shape=CASES),
+        "clearing": Maybe(
+            shape=Each(
+                word="posting",
+                of=Keys(
+                    code="posting",
+                    keys={
+                        "payer": Str(code="posting"),
+                        "payee": Str(code="posting"),
+                        "unit": OneOf(words=MONEY_UNITS, code="posting"),
+                        "cycle": OneOf(words=CYCLES, code="posting"),
+                    },
+                ),
+            )
+        ),
+        "watch": Maybe(
+            shape=Keys(
+                keys={
+                    "promise": Keys(
+                        code="promise",
+                        keys={
+                            "within": Whole(least=1, code="promise"),
+                            "unit": OneOf(words=("working_days", "days", "months"), code="promise"),
+                            "share": Str(code="promise"),
+                            "ref": Str(code="promise"),
+                            "certainty": OneOf(words=CERTAINTIES, code="promise"),
+                        },
+                    )
+                }
+            )
+        ),
+    }
+)
+
+EXAMPLES = Keys(
+    keys={
+        "decisions": Maybe(
+            shape=Listed(
+                of=Keys(
+                    keys={
+                        "name": TEXT,
+                        "rule": Str(),
+                        "as_of": Day(),
+                        "at": Maybe(shape=OneOf(words=NODES)),
+                        "given": Anything(kind=dict, empty={}),
+                        "expect": Keys(
+                            keys={
+                                "outcome": Maybe(shape=OneOf(words=KINDS)),
+                                "value": Maybe(shape=Anything()),
+                                "reason": Maybe(shape=Str()),
+                                "ref": Maybe(shape=Str()),
+                            }
+                        ),
+                    }
+                )
+            )
+        ),
+        "journeys": Maybe(
+            shape=Listed(
+                of=Keys(
+                    keys={
+                        "name": TEXT,
+                        "as_of": Maybe(shape=Day()),
+                        "resident": Maybe(shape=Anything(kind=dict)),
+                        "register": Maybe(
+                            shape=Listed(
+                                of=Keys(
+                                    keys={
+                                        "at": OneOf(words=NODES),
+                                        "agency": Str(),
+                                        "document": Str(),
+                                        "body": Anything(kind=dict, empty={}),
+                                    }
+                                )
+                            )
+                        ),
+                        "steps": Listed(
+                            of=Keys(
+                                keys={
+                                    "at": OneOf(words=NODES),
+                                    "as": Str(),
+                                    "do": Str(),
+                                    "with": Maybe(shape=Anything(kind=dict)),
+                                    "note": Maybe(shape=Str()),
+                                    "see": Maybe(shape=Anything(kind=dict)),
+                                }
+                            )
+                        ),
+                    }
+                )
+            )
+        ),
+    }
+)

@@ -1,0 +1,134 @@
+"""A YAML file as plain data, with the line of everything in it.
+
+YAML 1.2, and less than it allows: no floats (they are not exact), no aliases, no tags, no duplicate keys. Dates become
+ISO texts, so that the data is JSON and can be hashed.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+_TAG = "tag:yaml.org,2002:"
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong at a dotted path of a sheet: "cases.states.applied.does.accept"."""
+
+    path: str
+    code: str
+    message: str
+
+
+@dataclass
+class Sheet:
+    """`data` is plain (dict, list, str, int, bool, None), or None where the file can't be read. `lines`: path → line."""
+
+    file: Path
+    data: Any = None
+    lines: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def line(self, path: str) -> int:
+        """The line of a path, or of the nearest thing around it that is in the file."""
+        while path and path not in self.lines:
+            path = path.rpartition(".")[0]
+        return self.lines.get(path, 1)
+
+
+def read(file: Path) -> Sheet:
+    """Read one file. What is wrong with it is in `findings`; nothing is raised but OSError."""
+    sheet = Sheet(file)
+    try:
+        node = YAML(typ="rt").compose(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        sheet.findings.append(Finding("", "yaml", "is not UTF-8"))
+        return sheet
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        sheet.lines["!"] = mark.line + 1 if mark else 1
+        sheet.findings.append(Finding("!", "yaml", f"is not YAML: {error.problem or error.context}"))
+        return sheet
+    except YAMLError as error:
+        sheet.findings.append(Finding("", "yaml", f"is not YAML: {str(error).splitlines()[0]}"))
+        return sheet
+    if isinstance(node, MappingNode):
+        sheet.data = _Reader(sheet).plain(node, "")
+    else:
+        sheet.findings.append(Finding("", "yaml", "must be a mapping of keys to values"))
+    return sheet
+
+
+class _Reader:
+    def __init__(self, sheet: Sheet):
+        self.sheet = sheet
+        self.seen: set[int] = set()
+
+    def plain(self, node: Node, path: str) -> Any:
+        self.sheet.lines.setdefault(path, node.start_mark.line + 1)
+        if id(node) in self.seen:
+            self.find(path, "yaml", "an alias (*name) is not allowed: write it out")
+            return None
+        self.seen.add(id(node))
+        if isinstance(node, MappingNode):
+            return self.mapping(node, path)
+        if isinstance(node, SequenceNode):
+            return [self.plain(item, _join(path, str(index))) for index, item in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)
+        return self.scalar(node, path)
+
+    def mapping(self, node: MappingNode, path: str) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode):
+                self.find(path, "yaml", "a key must be a word")
+                continue
+            key = str(key_node.value)
+            at = _join(path, key)
+            if key in data:
+                self.sheet.lines[at + ".!"] = key_node.start_mark.line + 1
+                self.find(
+                    at + ".!", "duplicate_key", f"key {key!r} is here twice (first on line {self.sheet.line(at)})"
+                )
+                continue
+            self.sheet.lines[at] = key_node.start_mark.line + 1
+            data[key] = self.plain(value_node, at)
+        return data
+
+    def scalar(self, node: ScalarNode, path: str) -> Any:
+        text = str(node.value)
+        match str(node.tag).removeprefix(_TAG):
+            case "str":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" if _INTEGER.fullmatch(text):
+                return int(text)
+            case "int" | "float":
+                self.find(path, "number", f"write {text} in quotes: only plain whole numbers go without")
+                return text
+            case "timestamp":
+                try:
+                    return date.fromisoformat(text).isoformat()
+                except ValueError:
+                    self.find(path, "yaml", f"{text} is no day")
+                    return text
+            case tag:
+                self.find(path, "yaml", f"tag {tag} is not allowed")
+                return text
+
+    def find(self, path: str, code: str, message: str) -> None:
+        self.sheet.findings.append(Finding(path, code, message))
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

@@ -1,0 +1,218 @@
+"""Whether a declaration makes sense in itself: its procedure, its parameters, its references. No folder is needed.
+
+Every function gives findings; none stops at the first. A blank value has been reported by the shape already.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from chuanyu.core.outcomes import KINDS
+from chuanyu.core.parameters import Parameter, Value, typed
+from chuanyu.core.service import NODES, Act, Declared, Procedure, State
+from chuanyu.core.sheet import Finding
+
+
+def findings(view: Declared, fitted: Mapping[str, Any]) -> list[Finding]:
+    """Everything unsound in a declaration. `fitted` is its plain data in the shape of `grammar.SERVICE`."""
+    found = [*_basis(view), *_parameters(view, fitted), *_documents(view), *_postings(view), *_promise(view)]
+    if view.procedure is not None:
+        found += [*_start(view), *_states(view, view.procedure), *_graph(view.procedure)]
+    return found
+
+
+def unknown_basis(view: Declared, ref: str) -> bool:
+    """Whether `ref` ("basis-key#article") names a basis the service doesn't declare."""
+    return bool(ref) and ref.partition("#")[0] not in view.basis
+
+
+def _basis(view: Declared) -> Iterator[Finding]:
+    for key, basis in view.basis.items():
+        if basis.until and basis.until < basis.since:
+            yield Finding(f"basis.{key}.until", "validity", f"basis {key!r} ends before it begins")
+
+
+def _parameters(view: Declared, fitted: Mapping[str, Any]) -> Iterator[Finding]:
+    for key, parameter in view.parameters.items():
+        at = f"parameters.{key}"
+        lists = fitted["parameters"][key]
+        where = [name for name in ("values", *NODES) if name in lists]
+        if "values" in where and len(where) > 1:
+            yield Finding(at, "provinces", f"parameter {key!r} has both 'values' and values of a province")
+        elif len(where) == 1 and where != ["values"]:
+            missing = next(node for node in NODES if node not in where)
+            yield Finding(at, "provinces", f"parameter {key!r} has {where[0]!r} but no {missing!r}")
+        elif not where or not all(lists[name] for name in where):
+            yield Finding(at, "no_values", f"parameter {key!r} has no values")
+        for name in where:
+            values = [value for value in parameter.values if value.at == (None if name == "values" else name)]
+            yield from _values(view, parameter, values, f"{at}.{name}")
+
+
+def _values(view: Declared, parameter: Parameter, values: list[Value], at: str) -> Iterator[Finding]:
+    for index, value in enumerate(values):
+        if parameter.unit and value.value is not None:
+            try:
+                typed(parameter.unit, value.value)
+            except ValueError as error:
+                yield Finding(f"{at}.{index}.value", "value", f"value of parameter {parameter.key!r}: {error}")
+        if unknown_basis(view, value.ref):
+            yield Finding(f"{at}.{index}.ref", "ref", _no_basis(value.ref))
+        if value.until is not None and value.until < value.since:
+            yield Finding(f"{at}.{index}.until", "validity", f"a value of {parameter.key!r} ends before it begins")
+    for index, (before, after) in enumerate(pairwise(values), start=1):
+        if after.since <= before.since:
+            yield Finding(f"{at}.{index}.from", "validity", f"values of {parameter.key!r} are not in order of 'from'")
+        elif before.until is not None and before.until >= after.since:
+            message = f"a value of {parameter.key!r} holds until {before.until}, the next begins {after.since}"
+            yield Finding(f"{at}.{index}.from", "validity", message)
+
+
+def _documents(view: Declared) -> Iterator[Finding]:
+    parties = _parties(view)
+    for name, document in view.documents.items():
+        at = f"documents.{name}"
+        if document.by and document.by not in ("applicant", "node", *parties):
+            yield Finding(f"{at}.by", "document_by", f"document {name!r} is by {document.by!r}, who is no party")
+        elif document.register and document.by in ("applicant", "node"):
+            message = f"document {name!r} comes from a register, so it is by the party that keeps it"
+            yield Finding(f"{at}.register", "document_by", message)
+
+
+def _postings(view: Declared) -> Iterator[Finding]:
+    parties = _parties(view)
+    posted = {act.post for _, act in _acts(view)}
+    for name, posting in view.postings.items():
+        at = f"clearing.{name}"
+        for role, party in (("payer", posting.payer), ("payee", posting.payee)):
+            if party and party not in parties:
+                yield Finding(f"{at}.{role}", "posting", f"{role} {party!r} of posting {name!r} is no party")
+        if posting.payer and posting.payer == posting.payee:
+            yield Finding(f"{at}.payee", "posting", f"payer and payee of posting {name!r} are the same")
+        if name not in posted:
+            yield Finding(at, "posting", f"no act posts {name!r}")
+
+
+def _promise(view: Declared) -> Iterator[Finding]:
+    if view.promise is None:
+        return
+    if unknown_basis(view, view.promise.ref):
+        yield Finding("watch.promise.ref", "ref", _no_basis(view.promise.ref))
+    try:
+        fits = not view.promise.share or 0 < typed("ratio", view.promise.share) <= 1
+    except ValueError:
+        fits = False
+    if not fits:
+        yield Finding("watch.promise.share", "promise", "'share' of the promise is a ratio above 0 and up to \"1\"")
+
+
+def _start(view: Declared) -> Iterator[Finding]:
+    assert view.procedure is not None
+    start = view.procedure.start_state
+    if start and start not in view.procedure.states:
+        yield Finding("cases.start.state", "target_unknown", f"start state {start!r} is unknown")
+    yield from _takes(view, view.procedure.start_takes, "cases.start.takes", "the start")
+
+
+def _states(view: Declared, procedure: Procedure) -> Iterator[Finding]:
+    for name, state in procedure.states.items():
+        at = f"cases.states.{name}"
+        if state.final:
+            yield from _final(state, at)
+            continue
+        if state.owner is None:
+            yield Finding(at, "state_owner", f"state {name!r} waits without an owner")
+        elif state.owner not in procedure.parties:
+            yield Finding(f"{at}.owner", "state_owner", f"owner {state.owner!r} of state {name!r} is no party")
+        if state.term is None:
+            yield Finding(at, "state_term", f"state {name!r} waits without a term")
+        else:
+            parameter = view.parameters.get(state.term)
+            if parameter is None or parameter.unit not in ("working_days", ""):
+                message = f"term {state.term!r} of state {name!r} is no parameter in working_days"
+                yield Finding(f"{at}.term", "state_term", message)
+        for act in state.does.values():
+            yield from _act(view, state, act, f"{at}.does.{act.name}")
+
+
+def _final(state: State, at: str) -> Iterator[Finding]:
+    if state.does:
+        yield Finding(f"{at}.does", "final_acts", f"state {state.name!r} is final, so nothing can be done in it")
+    if state.owner or state.term:
+        yield Finding(at, "final_acts", f"state {state.name!r} is final, so it has no owner and no term")
+
+
+def _act(view: Declared, state: State, act: Act, at: str) -> Iterator[Finding]:
+    procedure = view.procedure
+    assert procedure is not None
+    name = f"act {act.name!r} of state {state.name!r}"
+    if act.by and act.by not in ("owner", "applicant", *procedure.parties):
+        yield Finding(f"{at}.by", "act_by", f"{name} is by {act.by!r}: neither owner nor applicant nor a party")
+    for outcome, target in act.to.items():
+        if outcome not in KINDS or (act.decide is None and outcome != "accept"):
+            why = "no decision is made there" if outcome in KINDS else "there is no such outcome"
+            yield Finding(f"{at}.to.{outcome}", "outcome_impossible", f"{name} has a target for {outcome!r}: {why}")
+        if target not in procedure.states:
+            message = f"{name} leads to the unknown state {target!r}"
+            yield Finding(f"{at}.to.{outcome}", "target_unknown", message)
+    if act.decide is None and act.to and "accept" not in act.to:
+        yield Finding(f"{at}.to", "outcome_no_target", f"{name} has no target for 'accept'")
+    yield from _takes(view, act.takes, f"{at}.takes", name)
+    if act.post is not None:
+        posting = view.postings.get(act.post)
+        if posting is None:
+            yield Finding(f"{at}.post", "posting", f"{name} posts {act.post!r}, which 'clearing' doesn't declare")
+        elif state.owner and posting.payer and (posting.payer != state.owner or act.by != "owner"):
+            message = f"{name} posts {act.post!r}: only the payer {posting.payer!r} can, as owner of the state"
+            yield Finding(f"{at}.post", "posting", message)
+
+
+def _takes(view: Declared, takes: tuple[str, ...], at: str, name: str) -> Iterator[Finding]:
+    for document in takes:
+        if document and document not in view.documents:
+            yield Finding(at, "document_unknown", f"{name} takes {document!r}, which is no declared document")
+
+
+def _graph(procedure: Procedure) -> Iterator[Finding]:
+    """Every state is on a way from the start to an end."""
+    leads = {
+        name: {target for act in state.does.values() for target in act.to.values()}
+        for name, state in procedure.states.items()
+    }
+    reached = _closure({procedure.start_state}, leads)
+    comes: dict[str, set[str]] = {}
+    for name, targets in leads.items():
+        for target in targets:
+            comes.setdefault(target, set()).add(name)
+    ending = _closure({name for name, state in procedure.states.items() if state.final}, comes)
+    for name in procedure.states:
+        at = f"cases.states.{name}"
+        if procedure.start_state in procedure.states and name not in reached:
+            yield Finding(at, "state_unreachable", f"state {name!r} can't be reached from the start")
+        if name not in ending:
+            yield Finding(at, "state_no_way_out", f"no act leads from state {name!r} to a final state")
+
+
+def _closure(seeds: set[str], edges: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(seeds)
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += edges.get(name, ())
+    return reached
+
+
+def _acts(view: Declared) -> Iterator[tuple[State, Act]]:
+    for state in view.procedure.states.values() if view.procedure else ():
+        for act in state.does.values():
+            yield state, act
+
+
+def _parties(view: Declared) -> tuple[str, ...]:
+    return tuple(view.procedure.parties) if view.procedure else ()
+
+
+def _no_basis(ref: str) -> str:
+    return f"{ref!r} names no declared basis"
