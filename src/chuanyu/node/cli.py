@@ -14,6 +14,8 @@ from chuanyu.node import commands
 from chuanyu.node.logs import redact
 from chuanyu.node.place import PlaceError
 from chuanyu.node.postgres import PostgresError
+from chuanyu.node.setup import StepFailed
+from chuanyu.node.supervisor import NotReady
 
 
 class Command(Protocol):
@@ -30,6 +32,9 @@ class Stop(Exception):
     def __init__(self, sentence: str, code: int = 1) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+SENTENCES = (Stop, PlaceError, PostgresError, NotReady, StepFailed)  # their message is written for people
 
 
 def names() -> list[str]:
@@ -93,9 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.debug:
             traceback.print_exc()
         else:
-            words = str(error).strip().splitlines() or [type(error).__name__]
-            print(f"chuanyu {options.command}: {redact(words[0])}", file=sys.stderr)
-            if not isinstance(error, Stop | PlaceError | PostgresError):  # those are written for people
+            for_people = isinstance(error, SENTENCES)
+            words = str(error).strip() or type(error).__name__
+            print(
+                f"chuanyu {options.command}: {redact(words if for_people else words.splitlines()[0])}", file=sys.stderr
+            )
+            if not for_people:
                 print("(`chuanyu --debug …` shows where.)", file=sys.stderr)
         return error.code if isinstance(error, Stop) else 1
 

@@ -1,7 +1,5 @@
 """Roles, database and migrations of one node. The owner makes tables; the node's role owns nothing and only uses them."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 
 import psycopg
@@ -68,17 +66,3 @@ def migrate() -> None:
     call_command("migrate", verbosity=0, interactive=False)
     with connection.cursor() as cursor:
         cursor.execute(AFTER)
-
-
-def migrate_apart(node: str, environment: Mapping[str, str]) -> None:
-    """`chuanyu migrate` as a process of its own, so that this one never holds the owner's password in Django."""
-    done = subprocess.run(
-        [sys.executable, "-m", "chuanyu.node.cli", "migrate", "--at", node],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise RuntimeError(f"migrations of {node} failed: {lines[0] if lines else 'no message'}")

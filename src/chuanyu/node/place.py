@@ -94,12 +94,10 @@ def new(
     node: str, *, port_base: int = PORTAL_BASE, host: str = "127.0.0.1", sockets: Path | None = None
 ) -> dict[str, Any]:
     """What a fresh node.json holds: ports and new secrets. `sockets` defaults to a folder with an unguessable name in /tmp."""
-    portal = port_base + NODES.index(node)
     return {
         "node": node,
         "host": host,
-        "portal_port": portal,
-        "gateway_port": portal + GATEWAY_ABOVE,
+        **ports(node, port_base),
         "database": "chuanyu",
         "sockets": str(sockets or Path("/tmp") / f"chuanyu-{secrets.token_hex(5)}"),
         "secret_key": secrets.token_urlsafe(48),
@@ -108,6 +106,12 @@ def new(
         "owner_password": secrets.token_urlsafe(24),
         "node_password": secrets.token_urlsafe(24),
     }
+
+
+def ports(node: str, port_base: int) -> dict[str, int]:
+    """The ports of a node when the first node's portal is at `port_base`."""
+    portal = port_base + NODES.index(node)
+    return {"portal_port": portal, "gateway_port": portal + GATEWAY_ABOVE}
 
 
 def write(node: str, data: dict[str, Any]) -> Path:

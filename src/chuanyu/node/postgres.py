@@ -61,6 +61,7 @@ class Server:
         self.bin = _programs(self.user)
         self.log = home / "logs" / "postgres.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self._log_begin = 0  # where the log of this start begins
 
     @property
     def exists(self) -> bool:
@@ -97,26 +98,23 @@ class Server:
             pwfile.unlink(missing_ok=True)
         if done.returncode:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise PostgresError(f"PostgreSQL could not make its data folder {self.data}: {_last(done.stderr)}")
+            raise PostgresError(f"PostgreSQL could not make its data folder {self.data}: {last_line(done.stderr)}")
         fresh.rename(self.data)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the server and wait until it takes connections. Ends a server that a killed supervisor left on the folder."""
+    def start(self) -> None:
+        """Start the server and wait until it takes connections."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the server without waiting. First ends one that a killed supervisor left on the folder."""
         self._readable()
         self.end_leftover()
         self._make_sockets()
-        conf = self.data / "postgresql.conf"
-        conf.write_text(
-            CONFIGURATION.format(
-                sockets=self.sockets,
-                durable="on" if self.durable else "off",
-                shared_buffers="256MB" if self.durable else "64MB",
-            )
-        )
-        self._give(conf)
+        self._configure()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            begin = log.tell()
+            self._log_begin = log.tell()
             self.process = subprocess.Popen(
                 [self.bin / "postgres", "-D", self.data],
                 stdin=subprocess.DEVNULL,
@@ -128,8 +126,20 @@ class Server:
                 preexec_fn=processes.dies_with_parent(signal.SIGINT),  # SIGINT: PostgreSQL's fast shutdown
                 **self._as_user(),
             )
-        self._wait(begin)
         return self.process
+
+    def wait(self) -> None:
+        """Until the server takes connections: after a kill it first reads its log, which may take minutes."""
+        assert self.process is not None
+        until = time.monotonic() + START_SECONDS
+        while not self.ready():
+            if self.process.poll() is not None:
+                words = self.log.read_bytes()[self._log_begin :].decode(errors="replace")
+                raise PostgresError(f"PostgreSQL did not start ({self.log}): {last_line(words)}")
+            if time.monotonic() > until:
+                self.stop()
+                raise PostgresError(f"PostgreSQL did not answer within {START_SECONDS} seconds; see {self.log}.")
+            time.sleep(0.05)
 
     def ready(self) -> bool:
         """Whether the server takes connections."""
@@ -173,17 +183,16 @@ class Server:
             **self._as_user(),
         )
 
-    def _wait(self, begin: int) -> None:
-        assert self.process is not None
-        until = time.monotonic() + START_SECONDS
-        while not self.ready():
-            if self.process.poll() is not None:
-                words = self.log.read_bytes()[begin:].decode(errors="replace")
-                raise PostgresError(f"PostgreSQL did not start ({self.log}): {_last(words)}")
-            if time.monotonic() > until:
-                self.stop()
-                raise PostgresError(f"PostgreSQL did not answer within {START_SECONDS} seconds; see {self.log}.")
-            time.sleep(0.05)
+    def _configure(self) -> None:
+        conf = self.data / "postgresql.conf"
+        conf.write_text(
+            CONFIGURATION.format(
+                sockets=self.sockets,
+                durable="on" if self.durable else "off",
+                shared_buffers="256MB" if self.durable else "64MB",
+            )
+        )
+        self._give(conf)
 
     def _make_sockets(self) -> None:
         """The socket folder, ours alone. Its name can't be guessed, but /tmp is everybody's, so look who owns it."""
@@ -282,6 +291,7 @@ def _only(name: str, top: Path) -> Callable[[str, list[str]], list[str]]:
     return lambda folder, found: [each for each in found if each != name] if Path(folder) == top else []
 
 
-def _last(words: str) -> str:
+def last_line(words: str) -> str:
+    """What a program said last, for an error message."""
     lines = [line for line in words.splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing."

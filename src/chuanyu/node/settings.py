@@ -107,6 +107,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "chuanyu.portal.shell.shell",
             ]
         },
     }
@@ -167,6 +168,10 @@ MFA_TOTP_TOLERANCE = 1
 MFA_TOTP_ISSUER = f"川渝 {PLACE.node}"
 ACCOUNT_ADAPTER = "chuanyu.identity.adapters.AccountAdapter"
 MFA_ADAPTER = "chuanyu.identity.adapters.MFAAdapter"
+MFA_FORMS = {
+    "authenticate": "chuanyu.identity.forms.AuthenticateForm",
+    "reauthenticate": "chuanyu.identity.forms.ReauthenticateForm",
+}
 CHUANYU_STAFF_IDLE = 15 * 60  # seconds without a request after which a staff session ends
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # whose address the sign-in limits count
 # Sign-in limits and used one-time codes are counted here, for all of the portal's processes together

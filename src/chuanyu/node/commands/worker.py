@@ -1,0 +1,95 @@
+"""`chuanyu worker`: does what has become due at a node: apply messages, post instructions, escalate silence."""
+
+import argparse
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from chuanyu.node import cli
+
+HELP = "do what is due at a node, until stopped (`chuanyu up` runs one per node)"
+POLL_SECONDS = 1.0
+ESCALATE_EVERY = 60.0  # terms are counted in working days: a minute is soon enough
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--at NODE`, `--once`."""
+    cli.add_node(parser)
+    parser.add_argument("--once", action="store_true", help="do what is due now and end")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 after SIGTERM."""
+    cli.django(options.at, process="worker")
+    import structlog
+    from django import db
+
+    from chuanyu.cases.actions import escalate
+    from chuanyu.clearing import posting
+    from chuanyu.exchange import inbox
+
+    log = structlog.get_logger("chuanyu.worker")
+    jobs: list[tuple[str, Callable[[], object], float]] = [
+        ("inbox", inbox.work, 0.0),
+        ("posting", posting.work, 0.0),
+        ("escalate", escalate, ESCALATE_EVERY),
+    ]
+    stopping = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    last: dict[str, float] = {}
+    log.info("worker started", at=options.at)
+    with Wake() as wake:
+        while not stopping:
+            for name, job, every in jobs:
+                if time.monotonic() - last.get(name, float("-inf")) < every:
+                    continue
+                last[name] = time.monotonic()
+                try:
+                    job()
+                except Exception:
+                    log.exception("work failed; it is tried again", job=name)
+                    db.close_old_connections()
+            if options.once:
+                break
+            wake.wait(POLL_SECONDS)
+    log.info("worker stopped")
+    return 0
+
+
+class Wake:
+    """Listens for notices of new work on a connection of its own; without the database it is only a pause."""
+
+    CHANNELS = ("chuanyu_wake", "chuanyu_inbox")
+
+    def __enter__(self) -> "Wake":
+        self.connection = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.connection is not None:
+            self.connection.close()
+
+    def wait(self, seconds: float) -> None:
+        """Until a notice comes, at most `seconds`."""
+        import psycopg
+        from django.conf import settings
+
+        try:
+            if self.connection is None:
+                self.connection = psycopg.connect(settings.PLACE.database_url, autocommit=True)
+                for channel in self.CHANNELS:
+                    self.connection.execute(f"LISTEN {channel}")
+            for _ in self.connection.notifies(timeout=seconds, stop_after=1):
+                pass
+        except psycopg.Error:
+            if self.connection is not None:
+                self.connection.close()
+            self.connection = None
+            time.sleep(seconds)
