@@ -110,7 +110,7 @@ class RegisterError(ExchangeError):
 
 
 class RowError(msgspec.Struct, frozen=True):
-    """One wrong cell of an import. `line` counts from 1 with the header; `field` is the column or the document's path."""
+    """One wrong cell of an import. `line` counts from 1 with the header; `field` is a column or a document path."""
 
     line: int
     field: str

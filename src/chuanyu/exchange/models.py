@@ -87,7 +87,7 @@ class Inbox(models.Model):
             models.Index(
                 fields=["stream", "received", "id"],
                 name="inbox_open",
-                condition=models.Q(state__in=["new", "parked"]),
+                condition=models.Q(state__in=["new", "parked", "dead"]),
             ),
         )
 

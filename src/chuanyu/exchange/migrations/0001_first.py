@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                         name="inbox_state",
                     ),
                     models.Index(
-                        condition=models.Q(("state__in", ["new", "parked"])),
+                        condition=models.Q(("state__in", ["new", "parked", "dead"])),
                         fields=["stream", "received", "id"],
                         name="inbox_open",
                     ),
