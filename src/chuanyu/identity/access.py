@@ -50,6 +50,15 @@ ACCESS: dict[str, frozenset[str]] = {
     "mfa_deactivate_totp": RESIDENT,  # staff can't do without
     "mfa_view_recovery_codes": ANY,
     "mfa_generate_recovery_codes": ANY,
+    # API
+    "api:api-root": PUBLIC,
+    "api:openapi-json": PUBLIC,
+    "api:services": PUBLIC,
+    "api:service": PUBLIC,
+    "api:cases": RESIDENT | CLERK | OFFICER,
+    "api:case": RESIDENT | CLERK | OFFICER,
+    "api:act": RESIDENT | CLERK,
+    "api:accesses": RESIDENT,
 }
 
 # All that a staff session reaches before its second factor was shown

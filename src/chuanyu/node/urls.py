@@ -22,7 +22,7 @@ for app in ("identity", "portal"):
     if find_spec(f"chuanyu.{app}") and find_spec(f"chuanyu.{app}.urls"):
         urlpatterns.append(path("", include(f"chuanyu.{app}.urls")))
 if find_spec("chuanyu.cases.api"):
-    from chuanyu.cases.api import api
+    from chuanyu.node.api import api
 
     urlpatterns.append(path("api/", api.urls))
 

@@ -1,0 +1,141 @@
+"""The API of services and cases: thin HTTP over actions and queries. Who may call it is in identity's access table.
+
+Answers are JSON; a refusal is {"error": code, "text": {zh, en}, "fields": [{path, message}], "case": id of the first}.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Schema
+from pydantic import Field
+
+from chuanyu.cases import actions, queries
+from chuanyu.cases.errors import CaseError
+from chuanyu.cases.views import Acted, CaseView, RowView
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.documents import json_schema
+from chuanyu.core.ids import uuid7
+from chuanyu.core.numbers import NumberError
+from chuanyu.core.service import Service
+from chuanyu.core.text import Text
+from chuanyu.identity import vault
+from chuanyu.identity.access import actor
+
+router = Router(tags=["cases"])
+
+STATUS = {"not_found": 404, "not_yours": 403, "duplicate": 409, "moved_on": 409, "closed": 409, "already_asked": 409, "posting": 409}
+
+
+class Start(Schema):
+    """File a case. `id` (UUIDv7) is the idempotency key: the same one answers with the same case. `number`: counter only."""
+
+    service: str
+    documents: dict[str, dict[str, Any]]
+    id: UUID = Field(default_factory=uuid7)
+    number: str | None = None
+
+
+class Act(Schema):
+    """Take a step. `expects` is the sequence the caller saw; `id` the idempotency key of a request to the owner."""
+
+    expects: int
+    documents: dict[str, dict[str, Any]] = {}
+    note: str = Field("", max_length=2000)
+    id: UUID | None = None
+
+
+def answers(kind: Any) -> dict[str, Any]:
+    """OpenAPI's description of a msgspec answer."""
+    (schema,), components = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
+    return {"responses": {200: {"content": {"application/json": {"schema": schema}}}}, "x-components": components}
+
+
+@router.get("/services", url_name="services")
+def services(request: HttpRequest) -> HttpResponse:
+    """Every service: its key, names, clause, mode and parties."""
+    return _json([_summary(service) for service in catalogue().values()])
+
+
+@router.get("/services/{key}", url_name="service")
+def service(request: HttpRequest, key: str) -> HttpResponse:
+    """One service as it is declared, and the JSON schema of each of its documents."""
+    found = catalogue().get(key)
+    if found is None:
+        raise CaseError("not_found", Text("没有这项服务。", "There is no such service."))
+    schemas = {name: json_schema(spec.cls) for name, spec in found.documents.items()}
+    return _json(_summary(found) | {"declaration": found.declaration, "hash": found.hash, "documents": schemas})
+
+
+@router.get("/cases", url_name="cases", openapi_extra=answers(list[RowView]))
+def cases(request: HttpRequest) -> HttpResponse:
+    """A resident's own cases, or what waits for a clerk's agency."""
+    who = actor(request)
+    return _json(queries.mine(who.person) if who.person else queries.worklist(who))
+
+
+@router.post("/cases", url_name="cases", openapi_extra=answers(Acted))
+def start(request: HttpRequest, body: Start) -> HttpResponse:
+    """File a case: for oneself, or at the counter for the person with `number`."""
+    who = actor(request)
+    person = who.person
+    if person is None and body.number:
+        try:
+            person = vault.find(body.number)
+        except NumberError as error:
+            raise CaseError("number", error.text) from None
+    if person is None:
+        raise CaseError("number", Text("请填写申请人的身份证号码。", "Give the applicant's identity number."))
+    return _json(actions.start(service=body.service, actor=who, person=person, documents=body.documents, request_id=body.id))
+
+
+@router.get("/cases/{uuid:case}", url_name="case", openapi_extra=answers(CaseView))
+def case(request: HttpRequest, case: UUID) -> HttpResponse:
+    """One case, whole."""
+    return _json(queries.view(case, actor(request)))
+
+
+@router.post("/cases/{uuid:case}/acts/{act}", url_name="act", openapi_extra=answers(Acted))
+def act(request: HttpRequest, case: UUID, act: str, body: Act) -> HttpResponse:
+    """Take the step `act`, or ask the owner to."""
+    return _json(
+        actions.act(
+            case=case,
+            act=act,
+            actor=actor(request),
+            documents=body.documents,
+            note=body.note,
+            expects=body.expects,
+            request_id=body.id,
+        )
+    )
+
+
+def refused(request: HttpRequest, error: CaseError) -> HttpResponse:
+    """A refusal with what to mend."""
+    body: dict[str, Any] = {"error": error.code, "text": error.text}
+    if error.fields:
+        body["fields"] = [{"path": f.path, "message": f.message, "code": f.code} for f in error.fields]
+    if error.case:
+        body["case"] = error.case
+    return _json(body, STATUS.get(error.code, 422))
+
+
+def _summary(service: Service) -> dict[str, Any]:
+    procedure = service.procedure
+    return {
+        "key": service.key,
+        "chapter": service.chapter,
+        "name": service.name,
+        "summary": service.summary,
+        "clause": service.clause,
+        "mode": service.mode,
+        "life": service.life,
+        "parties": {p.name: {"agency": p.agency, "node": p.node} for p in procedure.parties.values()} if procedure else {},
+        "takes": procedure.start_takes if procedure else (),
+    }
+
+
+def _json(body: Any, status: int = 200) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(body), status=status, content_type="application/json")

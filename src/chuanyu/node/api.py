@@ -1,0 +1,19 @@
+"""The node's API: the routers of the capabilities under one address, described by one OpenAPI document."""
+
+from ninja import NinjaAPI
+
+from chuanyu.cases.api import refused
+from chuanyu.cases.api import router as cases
+from chuanyu.cases.errors import CaseError
+from chuanyu.exchange.api import router as exchange
+
+api = NinjaAPI(
+    title="Chuanyu",
+    version="1",
+    description="Services, cases and one's own data at one node. Sign in with a session; writes carry the CSRF token.",
+    urls_namespace="api",
+    docs_url=None,
+)
+api.add_router("", cases)
+api.add_router("", exchange)
+api.add_exception_handler(CaseError, refused)
