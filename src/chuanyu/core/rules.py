@@ -72,8 +72,9 @@ def decide(
 ) -> Decision:
     """Run one rule of a service on plain documents by name, with the parameters of `day` at `node`.
 
-    `parameters` are those of the declaration a running case began under; by default the service's of today. Documents the rule doesn't take are left unread. Raises DocumentError (paths begin with the document's name),
-    UnknownRule, NoParameter, and RuleError where the rule itself is wrong.
+    `parameters` are those of the declaration a running case began under; by default the service's of today. Documents
+    the rule doesn't take are left unread. Raises DocumentError (paths begin with the document's name), UnknownRule,
+    NoParameter, and RuleError where the rule itself is wrong.
     """
     found = service.rules.get(rule_name)
     if found is None:

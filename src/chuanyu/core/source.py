@@ -11,14 +11,15 @@ from pathlib import Path
 
 from chuanyu.core.parameters import RESERVED
 
-STDLIB = frozenset(
-    "__future__ typing datetime decimal collections dataclasses functools itertools math fractions enum".split()
+STDLIB = (
+    *("__future__", "typing", "datetime", "decimal", "collections", "dataclasses"),
+    *("functools", "itertools", "math", "fractions", "enum"),
 )
-CORE = frozenset("days divisions documents money numbers outcomes parameters rules text".split())
-ALSO = {"rules.py": frozenset(), "documents.py": frozenset({"msgspec"}), "samples.py": frozenset({"random", "string"})}
+CORE = ("days", "divisions", "documents", "money", "numbers", "outcomes", "parameters", "rules", "text")
+ALSO = {"documents.py": ("msgspec",), "samples.py": ("random", "string")}  # beyond that, by file
 
-_IO = frozenset("open print input exec eval compile __import__ globals locals vars breakpoint".split())
-_CLOCK = frozenset("now today utcnow fromtimestamp".split())
+_IO = ("open", "print", "input", "exec", "eval", "compile", "__import__", "globals", "locals", "vars", "breakpoint")
+_CLOCK = ("now", "today", "utcnow", "fromtimestamp")
 # which argument of an outcome is a reason, which a ref: position and keyword
 _REASON = {
     "refuse": (0, "reason"),
@@ -107,11 +108,11 @@ class _Scan:
         self.source.findings.append(SourceFinding(node.lineno, code, message))
 
     def imported(self, node: ast.stmt, name: str) -> None:
-        top, _, rest = name.partition(".")
+        top = name.partition(".")[0]
         core = name.removeprefix("chuanyu.core.").partition(".")[0]
         allowed = (
             top in STDLIB
-            or top in ALSO.get(self.source.file.name, frozenset())
+            or top in ALSO.get(self.source.file.name, ())
             or (name.startswith("chuanyu.core.") and core in CORE)
             or name == self.own
         )
