@@ -25,7 +25,15 @@ from chuanyu.identity.access import actor
 
 router = Router(tags=["cases"])
 
-STATUS = {"not_found": 404, "not_yours": 403, "duplicate": 409, "moved_on": 409, "closed": 409, "already_asked": 409, "posting": 409}
+STATUS = {
+    "not_found": 404,
+    "not_yours": 403,
+    "duplicate": 409,
+    "moved_on": 409,
+    "closed": 409,
+    "already_asked": 409,
+    "posting": 409,
+}
 
 
 class Start(Schema):
@@ -87,7 +95,9 @@ def start(request: HttpRequest, body: Start) -> HttpResponse:
             raise CaseError("number", error.text) from None
     if person is None:
         raise CaseError("number", Text("请填写申请人的身份证号码。", "Give the applicant's identity number."))
-    return _json(actions.start(service=body.service, actor=who, person=person, documents=body.documents, request_id=body.id))
+    return _json(
+        actions.start(service=body.service, actor=who, person=person, documents=body.documents, request_id=body.id)
+    )
 
 
 @router.get("/cases/{uuid:case}", url_name="case", openapi_extra=answers(CaseView))
@@ -132,7 +142,9 @@ def _summary(service: Service) -> dict[str, Any]:
         "clause": service.clause,
         "mode": service.mode,
         "life": service.life,
-        "parties": {p.name: {"agency": p.agency, "node": p.node} for p in procedure.parties.values()} if procedure else {},
+        "parties": {p.name: {"agency": p.agency, "node": p.node} for p in procedure.parties.values()}
+        if procedure
+        else {},
         "takes": procedure.start_takes if procedure else (),
     }
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from chuanyu.cases.models import Declaration
 from chuanyu.core.canonical import digest
-from chuanyu.core.catalogue import Declared, declared
-from chuanyu.core.service import Procedure, Service
+from chuanyu.core.declaration import declared
+from chuanyu.core.service import Declared, Procedure, Service
 
 
 def keep(service: Service) -> str:

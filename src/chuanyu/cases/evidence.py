@@ -13,13 +13,13 @@ from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, CaseDocument
 from chuanyu.cases.replay import Event
 from chuanyu.core import days
-from chuanyu.core.catalogue import Declared, catalogue
+from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import DocumentError, FieldError, decode, encode
 from chuanyu.core.ids import uuid7
 from chuanyu.core.outcomes import Outcome
 from chuanyu.core.parameters import Parameters
 from chuanyu.core.rules import decide as decide_rule
-from chuanyu.core.service import DocumentSpec, Service
+from chuanyu.core.service import Declared, DocumentSpec, Service
 from chuanyu.exchange import queries as exchange
 from chuanyu.identity import vault
 from chuanyu.identity.actor import Actor

@@ -24,8 +24,8 @@ from chuanyu.cases.views import (
 )
 from chuanyu.clearing import queries as clearing
 from chuanyu.core import days
-from chuanyu.core.catalogue import Declared, catalogue
-from chuanyu.core.service import Act
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.service import Act, Declared
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries as exchange
 from chuanyu.identity.actor import Actor
@@ -198,7 +198,7 @@ def _view(case: Case, actor: Actor) -> CaseView:
         sequence=case.sequence,
         head=case.head,
         declaration=case.declaration_id,
-        documents=_documents(case, steps),
+        documents=_documents(case, declared, steps),
         attachments=tuple(_attachment(a) for a in Attachment.objects.filter(case=case).defer("content").order_by("at"))
         if case.files
         else (),
@@ -210,17 +210,15 @@ def _view(case: Case, actor: Actor) -> CaseView:
     )
 
 
-def _documents(case: Case, steps: list[Step]) -> tuple[DocumentView, ...]:
+def _documents(case: Case, declared: Declared, steps: list[Step]) -> tuple[DocumentView, ...]:
     """The newest of each name, in the order they came."""
     rows = CaseDocument.objects.filter(case=case).order_by("sequence")
     newest = {row.name: row for row in rows}
     by_sequence = {s.sequence: s for s in steps}
-    service = catalogue().get(case.service)
-    specs = service.documents if service else {}
     return tuple(
         DocumentView(
             name=name,
-            title=specs[name].title if name in specs else Text(name, name),
+            title=declared.documents[name].title if name in declared.documents else Text(name, name),
             body=row.body,
             by=by_sequence[row.sequence].by,
             node=by_sequence[row.sequence].node,
