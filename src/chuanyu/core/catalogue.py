@@ -19,7 +19,7 @@ from typing import Any
 
 from chuanyu.core import sheet, source
 from chuanyu.core.declaration import declared, examine
-from chuanyu.core.documents import Document, Person
+from chuanyu.core.documents import Document, Person, definition_errors
 from chuanyu.core.grammar import CHAPTERS, EXAMPLES
 from chuanyu.core.service import Declared, DocumentSpec, Rule, Service
 from chuanyu.core.sheet import Finding, Sheet
@@ -83,6 +83,8 @@ class Draft:
         """The service, or None where its declaration, its documents or its rules could not be read."""
         if self.declared is None or self.classes is None or self.rules is None:
             return None
+        if any(definition_errors(cls) for cls in self.classes.values()):
+            return None
         known = {**OWN_DOCUMENTS, **self.classes}
         view = {name: getattr(self.declared, name) for name in Declared.__dataclass_fields__ if name != "documents"}
         return Service(
@@ -95,6 +97,7 @@ class Draft:
                     name=name,
                     class_name=document.class_name,
                     by=document.by,
+                    title=document.title,
                     register=document.register,
                     cls=known[document.class_name],
                 )
@@ -106,19 +109,19 @@ class Draft:
             lines=self.sheet.lines,
         )
 
-    def add(self, findings: Iterable[Finding], of: Sheet | None = None) -> None:
-        """Findings in service.yaml (or in `of`) become problems with file and line."""
+    def located(self, findings: Iterable[Finding], of: Sheet | None = None) -> list[Problem]:
+        """Findings in service.yaml (or in `of`) as problems with file and line."""
         of = of or self.sheet
-        self.problems += [Problem(shown(of.file), of.line(one.path), one.message, one.code) for one in findings]
+        return [Problem(shown(of.file), of.line(one.path), one.message, one.code) for one in findings]
 
-
-def catalogue() -> Catalogue:
-    """The services of this installation, read once. Raises CatalogueError."""
-    return _installed()
+    def add(self, findings: Iterable[Finding], of: Sheet | None = None) -> None:
+        """Keep findings that were made while reading."""
+        self.problems += self.located(findings, of)
 
 
 @cache
-def _installed() -> Catalogue:
+def catalogue() -> Catalogue:
+    """The services of this installation, read once. Raises CatalogueError."""
     return load()
 
 
@@ -204,12 +207,33 @@ def _import(draft: Draft, package: str) -> None:
             for name, item in vars(documents).items()
             if isinstance(item, type) and issubclass(item, Document) and item.__module__ == documents.__name__
         }
+        draft.problems += _written(draft, draft.classes)
+        draft.add(_classes(draft, draft.classes))
     rules = _module(draft, package, "rules") if documents is not None else None
     if rules is not None:
         marked = (getattr(item, "__rule__", None) for item in vars(rules).values())
         draft.rules = {
             rule.name: rule for rule in marked if isinstance(rule, Rule) and rule.function.__module__ == rules.__name__
         }
+
+
+def _written(draft: Draft, classes: Mapping[str, type[Document]]) -> Iterator[Problem]:
+    """Document classes that are not written as documents are."""
+    for name, cls in classes.items():
+        read = draft.sources["documents.py"]
+        for error in definition_errors(cls):
+            line = read.fields.get(f"{name}.{error.field}", read.classes.get(name, 1))
+            yield Problem(shown(read.file), line, str(error), error.code)
+
+
+def _classes(draft: Draft, classes: Mapping[str, type[Document]]) -> Iterator[Finding]:
+    """Declared documents without a class, or with one that is no Document."""
+    defined = draft.sources["documents.py"].classes if "documents.py" in draft.sources else {}
+    for name, document in draft.declared.documents.items() if draft.declared else ():
+        cls = document.class_name
+        if cls and cls not in classes and cls not in OWN_DOCUMENTS:
+            why = "is no Document" if cls in defined else "is not in documents.py"
+            yield Finding(f"documents.{name}.class", "document_class", f"class {cls!r} of document {name!r} {why}")
 
 
 def _module(draft: Draft, package: str, name: str) -> ModuleType | None:

@@ -105,7 +105,14 @@ SERVICE = Keys(
             shape=Each(
                 word="document",
                 reserved=("p", "day"),
-                of=Keys(keys={"class": Str(), "by": Str(code="document_by"), "register": Maybe(shape=Flag())}),
+                of=Keys(
+                    keys={
+                        "class": Str(),
+                        "by": Str(code="document_by"),
+                        "title": Maybe(shape=TEXT),
+                        "register": Maybe(shape=Flag()),
+                    }
+                ),
             )
         ),
         "reasons": Maybe(
@@ -177,7 +184,7 @@ EXAMPLES = Keys(
                     keys={
                         "name": TEXT,
                         "as_of": Maybe(shape=Day()),
-                        "resident": Maybe(shape=Anything(kind=dict)),
+                        "resident": Anything(kind=dict, empty={}),
                         "register": Maybe(
                             shape=Listed(
                                 of=Keys(

@@ -55,6 +55,11 @@ class Source:
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)  # function → outcome → line
 
     @property
+    def parsed(self) -> bool:
+        """Whether the file is Python at all."""
+        return not any(finding.code == "syntax" for finding in self.findings)
+
+    @property
     def runs(self) -> bool:
         """Whether the file may be imported: it can be parsed and reaches for nothing it must not have."""
         return not any(finding.code in ("syntax", "import", "io") for finding in self.findings)

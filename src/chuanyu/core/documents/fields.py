@@ -23,13 +23,14 @@ Kind = Literal["text", "longtext", "money", "integer", "decimal", "date", "choic
 
 
 class DefinitionError(TypeError):
-    """A document class is not written as documents are: `field` says where."""
+    """A document class is not written as documents are: `field` says where. `code`: field_type or field_title."""
 
-    def __init__(self, cls: type, field: str, message: str):
+    def __init__(self, cls: type, field: str, message: str, code: str = "field_type"):
         super().__init__(f"{cls.__name__}.{field}: {message}" if field else f"{cls.__name__}: {message}")
         self.cls = cls
         self.field = field
         self.message = message
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -140,10 +141,10 @@ def _field(cls: type[Document], info: Any, hint: Any) -> Field:
     kind_type, notes, nullable = _unwrap(cls, info.name, hint)
     titles = [note for note in notes if isinstance(note, Title)]
     if not titles or not titles[-1].zh.strip() or not titles[-1].en.strip():
-        raise DefinitionError(cls, info.name, "a field needs a Title in zh and en")
+        raise DefinitionError(cls, info.name, "a field needs a Title in zh and en", "field_title")
     title = titles[-1]
     if bool(title.hint_zh) != bool(title.hint_en):
-        raise DefinitionError(cls, info.name, "a hint is needed in both zh and en, or in neither")
+        raise DefinitionError(cls, info.name, "a hint is needed in both zh and en, or in neither", "field_title")
     return Field(
         name=info.name,
         title=Text(title.zh, title.en),
@@ -197,6 +198,8 @@ def _kind(cls: type, name: str, kind_type: Any, notes: list[Any]) -> dict[str, A
     if kind_type is date:
         return {"kind": "date", "ge": date(1850, 1, 1), "le": date(2200, 12, 31)}
     if isinstance(kind_type, type) and issubclass(kind_type, Choice):
+        if not all(member.text.zh.strip() and member.text.en.strip() for member in kind_type):
+            raise DefinitionError(cls, name, f"each of {kind_type.__name__} needs a title in zh and en", "field_title")
         return {
             "kind": "choice",
             "choices": tuple((str(member.value), member.text) for member in kind_type),
