@@ -1,0 +1,100 @@
+"""Putting one node's sample data in place."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.documents import Person
+from chuanyu.identity import actions, vault
+from chuanyu.identity.here import here, peer
+from chuanyu.identity.models import Agency, Staff, User
+from chuanyu.node.samples import COUNT, PASSWORD, check_allowed, documents, journeys, totp_secret
+from chuanyu.node.samples.people import Resident, residents
+
+TITLES = {"clerk": "窗口", "officer": "经办负责人", "office": "专班"}
+
+
+def load(count: int = COUNT) -> None:
+    """This node's residents and staff, the register documents of its agencies, and the residents of all journeys.
+
+    Every second resident of the other node lived here before: this node knows them and keeps their records.
+    Safe to repeat; a second run adds only what is missing.
+    """
+    check_allowed()
+    with transaction.atomic():
+        actions.load_agencies()
+        password = hashed_password()
+        _staff(password)
+        known = _sign_ins(residents(here(), count), password)
+        known |= _enrolled(residents(peer(), count)[::2])
+        documents.fill_register(known)
+    for service in catalogue().values():
+        for index in range(len(service.examples.get("journeys", ()))):
+            journeys.resident(service.key, index, 0)
+
+
+def hashed_password() -> str:
+    """The samples' one password. Hashed once and shared: hashing it for each of hundreds would take minutes."""
+    kept = User.objects.filter(username="office").values_list("password", flat=True).first()
+    return kept or make_password(PASSWORD)
+
+
+def _staff(password: str) -> None:
+    """clerk-… and officer-… at each agency that takes part in a service, and the office (专班) at the commission."""
+    jobs = [("office", "dev", "office")]
+    jobs += [(f"{role}-{code}", code, role) for code in sorted(documents.agencies()) for role in ("clerk", "officer")]
+    known = set(User.objects.filter(kind=User.Kind.STAFF).values_list("username", flat=True))
+    units = {unit.code: unit for unit in Agency.objects.filter(node=here())}
+    for username, code, role in jobs:
+        if username in known or code not in units:
+            continue
+        user = User.objects.create(
+            username=username,
+            password=password,
+            kind=User.Kind.STAFF,
+            display=f"{units[code].name_zh} {TITLES[role]}",
+        )
+        Staff.objects.create(user=user, agency=units[code], role=role)
+        actions.set_totp(user, totp_secret(username))
+
+
+def _sign_ins(people: Sequence[Resident], password: str) -> dict[UUID, tuple[str, Person]]:
+    """resident-1 … for these people, in order."""
+    names = User.objects.filter(kind=User.Kind.RESIDENT, username__startswith="resident-")
+    known = dict(names.values_list("username", "person_id"))
+    made, found = [], {}
+    for index, each in enumerate(people, 1):
+        username = f"resident-{index}"
+        person = known.get(username)
+        if person is None:
+            person = vault.enrol(each.number, each.name, each.household)
+            made.append(
+                User(
+                    username=username,
+                    password=password,
+                    kind=User.Kind.RESIDENT,
+                    person_id=person,
+                    display=vault.masked(each.name),
+                )
+            )
+        found[person] = (f"{here()} {username}", _facts(each))
+    User.objects.bulk_create(made)
+    return found
+
+
+def _enrolled(people: Sequence[Resident]) -> dict[UUID, tuple[str, Person]]:
+    """These people in the vault, without a sign-in here."""
+    return {
+        vault.find(each.number) or vault.enrol(each.number, each.name, each.household): (
+            f"{here()} guest {index}",
+            _facts(each),
+        )
+        for index, each in enumerate(people)
+    }
+
+
+def _facts(each: Resident) -> Person:
+    return Person(birth=each.birth, sex=each.sex, household=each.household)
