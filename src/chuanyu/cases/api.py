@@ -49,7 +49,7 @@ class Act(Schema):
     """Take a step. `expects` is the sequence the caller saw; `id` the idempotency key of a request to the owner."""
 
     expects: int
-    documents: dict[str, dict[str, Any]] = {}
+    documents: dict[str, dict[str, Any]] = Field(default_factory=dict)
     note: str = Field("", max_length=2000)
     id: UUID | None = None
 
