@@ -76,6 +76,7 @@ def _start(watched: supervisor.Supervisor, nodes: tuple[str, ...], options: argp
     setup.places(NODES, port_base=options.port_base, host=options.host)
     setup.messages()
     places = [place.Place.load(node) for node in nodes]
+    setup.command(places[0], "django", "check")
     for here in places:
         _free(here.host, here.portal_port)
         _free(here.host, here.gateway_port)

@@ -1,0 +1,52 @@
+# Chuanyu. `make help` says what there is.
+# Every path is relative, so the checkout may lie anywhere, in a folder with spaces too.
+
+PYTHON ?= python3
+VENV := .venv/bin
+CHUANYU := $(VENV)/python -m chuanyu.node.cli
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench clean distclean
+
+help: ## this list
+	@echo "Chuanyu: public services across a border. Needs python3 (3.11 or newer) and make; the rest installs itself."
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name words; do printf '%-16s %s\n' "$$name" "$$words"; done
+	@echo
+	@echo "After \`make setup\`, \`.venv/bin/chuanyu --help\` lists everything else."
+
+setup: ## install into .venv: the package, PostgreSQL 18, the front-end files
+	@$(PYTHON) tools/bootstrap.py
+
+run: setup ## start both nodes with sample data: Chongqing on :8050, Sichuan on :8051 (UP="--fresh" begins anew)
+	@$(CHUANYU) up $(UP)
+
+test: ## everything that is checked: style, types, layers, services, tests (ARGS="tests/core -k money" for some of the tests)
+	@$(PYTHON) tools/bootstrap.py --extra test
+	@sh tools/browser.sh
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(CHUANYU) check
+	$(VENV)/python -m pytest $(ARGS)
+
+check: setup ## only the services: every rule of the service language
+	@$(CHUANYU) check
+
+format: ## put the code into its one form
+	@$(PYTHON) tools/bootstrap.py --extra test
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+bench: ## measure, each figure beside the machine's own limit (ARGS="exchange cases")
+	@$(PYTHON) tools/bootstrap.py --extra bench
+	@$(CHUANYU) bench $(ARGS)
+
+clean: ## remove what tools leave behind; data and .venv stay
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv, front-end files and ALL DATA of both nodes (var/)
+	@if [ -x $(VENV)/python ]; then $(CHUANYU) down; fi
+	@rm -rf .venv node_modules src/chuanyu/portal/static/vendor var
