@@ -87,7 +87,11 @@ def _declared(fitted: dict[str, Any], plain: Any, hashed: str) -> Declared:
         parameters={key: _parameter(key, spec) for key, spec in fitted.get("parameters", {}).items()},
         documents={
             name: DeclaredDocument(
-                name=name, class_name=spec["class"], by=spec["by"], register=spec.get("register", False)
+                name=name,
+                class_name=spec["class"],
+                by=spec["by"],
+                title=_text(spec["title"]) if "title" in spec else Text(name, name.replace("_", " ").capitalize()),
+                register=spec.get("register", False),
             )
             for name, spec in fitted.get("documents", {}).items()
         },

@@ -36,6 +36,7 @@ class DeclaredDocument:
     name: str
     class_name: str
     by: str
+    title: Text
     register: bool = False
 
 
