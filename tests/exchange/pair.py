@@ -24,7 +24,7 @@ def service(key: str = "moving", *, agency: str = "hrss") -> Service:
     """A service in which one office asks another for a record."""
     made_by = {"application": "applicant", "person": "node", "record": "sending", "receipt": "receiving"}
     documents = {  # grants look at who makes a document, not at its class
-        name: DocumentSpec(name=name, class_name="", by=by, cls=None)  # type: ignore[arg-type]
+        name: DocumentSpec(name=name, class_name="", by=by, title=Text(name, name), cls=None)  # type: ignore[arg-type]
         for name, by in made_by.items()
     }
     parties = {

@@ -162,7 +162,7 @@ def test_the_differences_are_lines_a_person_reads(two: Pair, tmp_path: Path) -> 
 
 def test_keys_are_readable_by_the_node_only_and_made_once(tmp_path: Path) -> None:
     first = keys.make_keys(tmp_path, "sichuan")
-    assert keys.make_keys(tmp_path, "sichuan").signing.keys() == first.signing.keys()
+    assert keys.make_keys(tmp_path, "sichuan").signers.keys() == first.signers.keys()
     files = list((tmp_path / "keys").iterdir())
     assert len(files) == 2
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
@@ -187,7 +187,7 @@ def test_a_signing_key_is_replaced_without_a_pause(two: Pair, tmp_path: Path) ->
         if listed is None or not listed.valid(moment):  # type: ignore[arg-type]
             return False
         public = signing.load_public(listed.id, listed.suite, listed.point)
-        return signing.verify(public, b"message", signing.sign(held.signing[key_id], b"message"))
+        return signing.verify(public, b"message", signing.sign(held.signers[key_id], b"message"))
 
     assert held.signer(compact, NOW).id == old_key.id  # not before it counts
     assert not accepted(new_key.id, NOW)
@@ -204,7 +204,7 @@ def test_a_signing_key_is_replaced_without_a_pause(two: Pair, tmp_path: Path) ->
             compact=two.next(),
             signatures={
                 "chongqing": agreement.sign(two.next(), two.held("chongqing").signer(compact, after)),
-                "sichuan": agreement.sign(two.next(), held.signing[old_key.id]),
+                "sichuan": agreement.sign(two.next(), held.signers[old_key.id]),
             },
         )
         agreement.verify(by_old, trusted=compact, now=after)

@@ -9,3 +9,7 @@ class ExchangeConfig(AppConfig):
     name = "chuanyu.exchange"
     label = "exchange"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register what exchange itself handles: returned messages, and a resident's question about their data."""
+        from chuanyu.exchange import inbox, own_data  # noqa: F401

@@ -21,7 +21,6 @@ AgencyCode = Annotated[str, Meta(pattern=rf"^{_WORD}/{_WORD}\Z")]
 Word = Annotated[str, Meta(pattern=rf"^{_WORD}\Z")]
 DottedWord = Annotated[str, Meta(pattern=rf"^{_WORD}(\.{_WORD}){{0,3}}\Z")]
 Token = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,512}\Z")]  # base64url without padding
-Stream = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,80}\Z")]
 Stream = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{0,64}\Z")]
 Basis = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:#/-]{0,127}\Z")]
 
@@ -31,7 +30,6 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `subject` is the person, sealed for `purpose` and for this pair of nodes (None: about nobody).
     `basis` names the legal acts or the consent; `fields` the documents carried ([]: none).
-    `stream` (e.g. a case id): messages of one stream are applied in the order they were sent; None: no order.
     Messages of one `stream` arrive and are applied in the order they were sent ("": a stream of its own).
     `dry_run` asks only what the compact would say; nothing is executed and nothing remembered.
     """
@@ -47,7 +45,6 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     basis: Annotated[tuple[Basis, ...], Meta(max_length=32)]
     sent: Annotated[datetime, Meta(tz=True)]
     fields: Annotated[tuple[DottedWord, ...], Meta(max_length=64)] = ()
-    stream: Stream | None = None
     stream: Stream = ""
     dry_run: bool = False
     document: Any = None

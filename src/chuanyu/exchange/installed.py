@@ -3,8 +3,10 @@
 Nothing here decides what is acceptable: `compact.verify` and `compact.problems` do.
 """
 
+import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -49,9 +51,15 @@ def current() -> Compact:
     return _installed(here(), version)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _installed(node: str, version: int) -> Compact:
     return agreement.parse(Row.objects.values_list("body", flat=True).get(pk=version))
+
+
+def purposes() -> frozenset[str]:
+    """Every purpose of every compact this node ever installed: the log may speak of any."""
+    versions = Row.objects.values_list("version", flat=True)
+    return frozenset[str]().union(*(_installed(here(), version).purposes for version in versions))
 
 
 def sealer(compact: Compact | None = None) -> Sealer:
@@ -128,6 +136,11 @@ def establish(homes: Iterable[Home], *, services: Iterable[Service] | None = Non
     keys of the one before. `adopt` in each node's own process then installs it. Needs no database.
     """
     places = {place.node: place for place in homes}
+    with _alone(next(iter(places.values())).home.parent):
+        return _establish(places, catalogue().values() if services is None else services)
+
+
+def _establish(places: dict[str, Home], services: Iterable[Service]) -> Signed:
     held = {name: keys.make_keys(place.home, name) for name, place in places.items()}
     found = [
         agreement.parse_signed(file.read_bytes()) for place in places.values() if (file := place.home / FILE).exists()
@@ -138,7 +151,7 @@ def establish(homes: Iterable[Home], *, services: Iterable[Service] | None = Non
         last.compact if last else None,
         nodes=nodes,
         agencies=known_agencies(),
-        grants=grants.of_services(catalogue().values() if services is None else services),
+        grants=grants.of_services(services),
         issued=datetime.now(UTC),
     )
     if last is not None and _same(last.compact, proposed):
@@ -150,6 +163,15 @@ def establish(homes: Iterable[Home], *, services: Iterable[Service] | None = Non
     for place in places.values():
         write(place.home / FILE, signed)
     return signed
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: both nodes' set-ups may run at once, and must not make two compacts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "compact.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def write(file: Path, signed: Signed) -> None:

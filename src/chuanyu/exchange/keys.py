@@ -33,15 +33,15 @@ class Keys:
     """Every private key on disk, by key id."""
 
     node: str
-    signing: dict[str, signing.Key]
-    agreement: dict[str, Agreement]
+    signers: dict[str, signing.Key]
+    agreements: dict[str, Agreement]
 
     def signer(self, compact: Compact, now: datetime | None = None) -> signing.Key:
         """The key to sign with now: of those the compact lists as valid and we hold, the one that began last.
 
         Raises CompactError when there is none.
         """
-        found = current(compact.nodes[self.node].keys, self.signing, now or datetime.now(UTC))
+        found = current(compact.nodes[self.node].keys, self.signers, now or datetime.now(UTC))
         if found is None:
             raise CompactError(
                 "no_key",
@@ -50,7 +50,7 @@ class Keys:
                     f"{self.node} holds no signing key that counts now under the compact in force.",
                 ),
             )
-        return self.signing[found.id]
+        return self.signers[found.id]
 
 
 def current(listed: Iterable[PublicKey], held: Iterable[str], now: datetime) -> PublicKey | None:
@@ -63,9 +63,9 @@ def current(listed: Iterable[PublicKey], held: Iterable[str], now: datetime) -> 
 def make_keys(home: Path, node: str) -> Keys:
     """Load the node's keys, making a first one of each kind where there is none."""
     keys = load(home, node)
-    if not keys.signing:
+    if not keys.signers:
         add_signing_key(home, node)
-    if not keys.agreement:
+    if not keys.agreements:
         add_agreement_key(home, node)
     return load(home, node)
 
@@ -114,8 +114,8 @@ def add_agreement_key(home: Path, node: str, *, not_before: datetime | None = No
 def public_keys(keys: Keys) -> tuple[tuple[PublicKey, ...], tuple[PublicKey, ...]]:
     """What a first compact lists for these keys, valid from now: (signing, agreement)."""
     return (
-        tuple(_listed(name, key.suite, key.public, None) for name, key in keys.signing.items()),
-        tuple(_listed(name, AGREEMENT, _point(key), None) for name, key in keys.agreement.items()),
+        tuple(_listed(name, key.suite, key.public, None) for name, key in keys.signers.items()),
+        tuple(_listed(name, AGREEMENT, _point(key), None) for name, key in keys.agreements.items()),
     )
 
 

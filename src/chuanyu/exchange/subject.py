@@ -54,7 +54,7 @@ class Sealer:
         self._ciphers: dict[str, AESSIV] = {}
         for mine, theirs in self._pairs():
             self._ciphers[pair_id(mine.id, theirs.id)] = derive(
-                keys.agreement[mine.id], theirs, key=mine.id, node=self._node, peer=self._peer
+                keys.agreements[mine.id], theirs, key=mine.id, node=self._node, peer=self._peer
             )
 
     def seal(self, number: str, purpose: str, now: datetime | None = None) -> str:
@@ -63,7 +63,7 @@ class Sealer:
         Raises SubjectError when no pair of keys counts now.
         """
         at = now or datetime.now(UTC)
-        mine = current(self._compact.nodes[self._node].agreement, self._keys.agreement, at)
+        mine = current(self._compact.nodes[self._node].agreement, self._keys.agreements, at)
         listed = self._compact.nodes[self._peer].agreement
         theirs = current(listed, [key.id for key in listed], at)
         if mine is None or theirs is None:
@@ -96,7 +96,7 @@ class Sealer:
     def _pairs(self) -> Iterator[tuple[PublicKey, PublicKey]]:
         # retired keys stay: what was sealed under them must still open, and be found in the log
         for mine in self._compact.nodes[self._node].agreement:
-            if mine.id in self._keys.agreement:
+            if mine.id in self._keys.agreements:
                 for theirs in self._compact.nodes[self._peer].agreement:
                     yield mine, theirs
 

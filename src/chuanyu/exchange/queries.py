@@ -1,0 +1,140 @@
+"""What others may read of exchange: who used a person's data, what waits or failed, whether the link is up, the register."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+from django.db.models import Count, Min, Q
+
+from chuanyu.core.text import Text
+from chuanyu.exchange import actions, installed
+from chuanyu.exchange import envelope as envelopes
+from chuanyu.exchange import register as registers
+from chuanyu.exchange.errors import AskRefused, Unreachable
+from chuanyu.exchange.grants import OWN_DATA, OWN_DATA_BASIS, PORTAL
+from chuanyu.exchange.models import Inbox, Outbox
+from chuanyu.exchange.own_data import Access, merged, of_rows, statement
+from chuanyu.identity import vault
+from chuanyu.identity.here import here, peer
+
+PARKED_TOO_LONG = timedelta(days=1)  # then a person should look why nothing comes before it
+
+
+def accesses(person: UUID) -> list[Access]:
+    """Who used this person's data, newest first: our own log and the other node's answer, by message.
+
+    `there` is None throughout when the other node could not be asked. Looking is itself written down, as a look into
+    the vault, but is no access by others.
+    """
+    number = vault.reveal(person, purpose=OWN_DATA, by=f"{here()}/{PORTAL}").number
+    sealer = installed.sealer()
+    tokens = [token for purpose in sorted(installed.purposes()) for token in sealer.tokens(number, purpose)]
+    with connection.cursor() as cursor:
+        cursor.execute(statement("%s"), [tokens])
+        columns = [column.name for column in cursor.description or ()]
+        ours = of_rows(dict(zip(columns, row, strict=True)) for row in cursor.fetchall())
+    return merged(ours, _asked_of_peer(person))
+
+
+def _asked_of_peer(person: UUID) -> list[Access] | None:
+    try:
+        answer = actions.ask(
+            to_agency=f"{peer()}/{PORTAL}", from_agency=f"{here()}/{PORTAL}", service=OWN_DATA, action=OWN_DATA,
+            person=person, purpose=OWN_DATA, basis=(OWN_DATA_BASIS,), document={},
+        )  # fmt: skip
+        return msgspec.convert(answer["accesses"], list[Access], strict=False)
+    except (Unreachable, AskRefused, KeyError, msgspec.ValidationError):
+        return None  # the page says that the other side's part is missing
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that needs a person. side "sent": ours, refused by the peer; "received": theirs, not applied here.
+
+    `state`: dead (failed or refused there), refused (by a handler here), parked (waits for more than a day).
+    """
+
+    id: UUID
+    side: str
+    state: str
+    at: datetime
+    from_agency: str
+    to_agency: str
+    service: str
+    action: str
+    stream: str
+    code: str
+    text: Text
+    line: str
+    would_allow: str
+    trace: str
+    tries: int
+
+
+def dead_letters(agency: str | None = None) -> list[DeadLetter]:
+    """Every message that needs a person at this node, oldest first; only those of `agency` ("sichuan/hrss") if given."""
+    parked = Q(state=Inbox.PARKED, received__lt=datetime.now(UTC) - PARKED_TOO_LONG)
+    rows: list[tuple[str, Outbox | Inbox]] = [
+        *(("sent", row) for row in Outbox.objects.filter(state=Outbox.DEAD)),
+        *(("received", row) for row in Inbox.objects.filter(Q(state__in=(Inbox.REFUSED, Inbox.DEAD)) | parked)),
+    ]
+    letters = sorted((_letter(side, row) for side, row in rows), key=lambda letter: letter.at)
+    if agency is None:
+        return letters
+    return [one for one in letters if agency == (one.from_agency if one.side == "sent" else one.to_agency)]
+
+
+_NO_TEXT = Text("没有说明原因。", "No reason was given.")
+
+
+def _letter(side: str, row: Outbox | Inbox) -> DeadLetter:
+    message = envelopes.decode(bytes(row.envelope))
+    error: Mapping[str, Any] = (row.last_error if isinstance(row, Outbox) else row.error) or {}
+    text = error.get("text") or {}
+    return DeadLetter(
+        id=row.id,
+        side=side,
+        state=row.state,
+        at=row.created if isinstance(row, Outbox) else row.received,
+        from_agency=message.from_agency,
+        to_agency=message.to_agency,
+        service=message.service,
+        action=message.action,
+        stream=row.stream,
+        code=str(error.get("refused") or error.get("code") or ""),
+        text=Text(text.get("zh") or _NO_TEXT.zh, text.get("en") or _NO_TEXT.en),
+        line=str(error.get("line", "")),
+        would_allow=str(error.get("would_allow", "")),
+        trace=str(error.get("trace", "")),
+        tries=row.tries,
+    )
+
+
+class LinkState(msgspec.Struct, frozen=True, kw_only=True):
+    """`up`: nothing that may leave has failed to. `queued`: messages not yet with the peer; `oldest` of them."""
+
+    up: bool
+    queued: int
+    oldest: datetime | None
+
+
+def link_state() -> LinkState:
+    """How the messages of this node are doing."""
+    found = Outbox.objects.filter(state=Outbox.WAITING).aggregate(
+        queued=Count("id"), oldest=Min("created"), failing=Count("id", filter=Q(tries__gt=0, held_by__isnull=True))
+    )
+    return LinkState(up=not found["failing"], queued=found["queued"], oldest=found["oldest"])
+
+
+def queued(streams: Iterable[str]) -> dict[str, int]:
+    """How many messages of each stream are still on their way; streams with none are left out."""
+    rows = Outbox.objects.filter(state=Outbox.WAITING, stream__in=list(streams)).values("stream")
+    return {row["stream"]: row["count"] for row in rows.annotate(count=Count("id")).order_by()}
+
+
+def register(agency: str, document: str, person: UUID, day: date) -> dict[str, Any] | None:
+    """The body of "service.document" that the agency's front register holds about this person as of `day`, or None."""
+    entry = registers.valid(agency, document, person, day)
+    return entry.body if entry else None
