@@ -10,7 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from someone import PASSWORD, SECRET, code
 
-from chuanyu.identity.access import ACCESS, ANY, STAFF
+from chuanyu.identity.access import STAFF
 from chuanyu.identity.here import here
 from chuanyu.identity.models import User
 
@@ -20,10 +20,9 @@ LOGIN, SECOND = "/accounts/login/", "/accounts/2fa/authenticate/"
 
 
 @pytest.fixture
-def inside(monkeypatch: pytest.MonkeyPatch) -> str:
+def inside() -> str:
     """A page for anyone signed in."""
-    monkeypatch.setitem(ACCESS, "health", ANY)
-    return "/health"
+    return "/accounts/2fa/"
 
 
 def password(client: Client, username: str, word: str = PASSWORD, **more: str) -> Any:
@@ -36,7 +35,7 @@ def text(response: Any) -> str:
 
 class TestResident:
     def test_signs_in_with_a_password(self, client: Client, resident: User, inside: str) -> None:
-        assert client.get(inside).headers["Location"] == f"{LOGIN}?next=%2Fhealth"
+        assert client.get(inside).headers["Location"] == f"{LOGIN}?next=%2Faccounts%2F2fa%2F"
         assert "登录" in text(client.get(LOGIN))
         assert password(client, "someone").status_code == 302
         assert client.get(inside).status_code == 200

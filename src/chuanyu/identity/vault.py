@@ -23,6 +23,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from chuanyu.core.documents import Person as PersonFacts
+from chuanyu.core.documents import Sex as SexFact
 from chuanyu.core.numbers import Sex, person_number
 from chuanyu.identity.here import home
 from chuanyu.identity.models import Person, Reveal
@@ -96,7 +97,7 @@ def reveal(person: UUID, *, purpose: str, by: str, trace: str = "") -> Revealed:
 def facts(person: UUID, *, purpose: str, by: str, trace: str = "") -> PersonFacts:
     """What rules may know (birth, sex, household): the built-in document `person`. Audited like `reveal`."""
     opened = reveal(person, purpose=purpose, by=by, trace=trace)
-    return PersonFacts(birth=opened.birth, sex=opened.sex, household=opened.household)
+    return PersonFacts(birth=opened.birth, sex=SexFact(opened.sex), household=opened.household)
 
 
 def masked(name: str) -> str:

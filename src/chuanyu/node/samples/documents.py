@@ -10,8 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.documents import Document, Person, decode, encode
+from chuanyu.core.documents import Document, Person, encode
 from chuanyu.core.service import Service
+from chuanyu.exchange import actions
+from chuanyu.exchange.models import RegisterEntry
 
 SOURCE = "sample"
 SINCE = date(2010, 1, 1)  # held, and valid, on any day a trial may choose
@@ -28,24 +30,25 @@ class Kept:
 
 def fill_register(people: Mapping[UUID, tuple[str, Person]]) -> int:
     """A document of each kind for each person ((seed, facts) by id), unless they have a sample one. Returns how many."""
-    from chuanyu.exchange import register
-
-    have = register.sourced(SOURCE)
-    entries = [
-        register.Entry(
-            agency=kept.agency,
-            document=kept.document,
-            person=person,
-            body=encode(kept.make(Random(f"{kept.document} {seed}"), facts)),
-            valid_from=SINCE,
-            source=SOURCE,
-        )
-        for person, (seed, facts) in people.items()
-        for kept in made_up()
-        if (kept.agency, kept.document, person) not in have
+    have = held()
+    missing = [
+        (person, kept) for person in people for kept in made_up() if (kept.agency, kept.document, person) not in have
     ]
-    register.enter(entries)
-    return len(entries)
+    for person, kept in missing:
+        seed, facts = people[person]
+        enter(kept.agency, kept.document, person, encode(kept.make(Random(f"{kept.document} {seed}"), facts)))
+    return len(missing)
+
+
+def held(**only: Any) -> set[tuple[str, str, UUID]]:
+    """(agency, document, person) of every sample entry in this node's register."""
+    entries = RegisterEntry.objects.filter(source=SOURCE, **only)
+    return set(entries.values_list("agency", "document", "person"))
+
+
+def enter(agency: str, document: str, person: UUID, body: Any) -> None:
+    """Put one sample document into this node's register. Raises DocumentError."""
+    actions.put(agency=agency, document=document, person=person, body=plain(body), valid_from=SINCE, source=SOURCE)
 
 
 def plain(value: Any) -> Any:
@@ -59,11 +62,6 @@ def plain(value: Any) -> Any:
             return [plain(item) for item in value]
         case _:
             return value
-
-
-def body(service: Service, document: str, given: Any) -> Any:
-    """A journey's register document, checked against its class. Raises DocumentError."""
-    return encode(decode(service.documents[document].cls, plain(given)))
 
 
 def agencies() -> set[str]:

@@ -20,6 +20,7 @@ from chuanyu.identity import vault
 from chuanyu.identity.here import here
 from chuanyu.identity.models import User
 from chuanyu.node.samples import PASSWORD, check_allowed, documents, journey_user
+from chuanyu.node.samples.password import shared_password
 from chuanyu.node.samples.people import AREAS, name_for
 
 _AREAS = tuple(AREAS.values())
@@ -49,7 +50,9 @@ def resident(service: str, index: int, run: int | None = None) -> Traveller:
     if run is not None:
         return _make(service, index, run, journey)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('chuanyu sample journeys'))")  # tours may run side by side
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('chuanyu sample journeys'))"
+        )  # tours may run side by side
         free = next(run for run in count(1) if vault.find(number(service, index, run)) is None)
         return _make(service, index, free, journey)
 
@@ -92,9 +95,6 @@ def nodes(journey: Any) -> set[str]:
 
 
 def _make(service: str, index: int, run: int, journey: Any) -> Traveller:
-    from chuanyu.exchange import register
-    from chuanyu.node.samples.loading import hashed_password
-
     username = journey_user(service, index, run)
     _, sex, household = described(service, index)
     name = name_for(Random(f"chuanyu {username}"), sex)
@@ -104,27 +104,14 @@ def _make(service: str, index: int, run: int, journey: Any) -> Traveller:
         if here() in nodes(journey) and not User.objects.filter(username=username).exists():
             User.objects.create(
                 username=username,
-                password=hashed_password(),
+                password=shared_password(),
                 kind=User.Kind.RESIDENT,
                 person_id=person,
                 display=vault.masked(name),
             )
-        have = register.sourced(documents.SOURCE, person=person)
-        entries = []
+        have = documents.held(person=person)
         for entry in journey.get("register", ()):
-            full = entry["document"] if "." in entry["document"] else f"{service}.{entry['document']}"
-            if entry["at"] != here() or (entry["agency"], full, person) in have:
-                continue
-            owner, short = full.split(".", 1)
-            entries.append(
-                register.Entry(
-                    agency=entry["agency"],
-                    document=full,
-                    person=person,
-                    body=documents.body(catalogue()[owner], short, entry["body"]),
-                    valid_from=documents.SINCE,
-                    source=documents.SOURCE,
-                )
-            )
-        register.enter(entries)
+            name = entry["document"] if "." in entry["document"] else f"{service}.{entry['document']}"
+            if entry["at"] == here() and (entry["agency"], name, person) not in have:
+                documents.enter(entry["agency"], name, person, entry["body"])
     return Traveller(username, run)

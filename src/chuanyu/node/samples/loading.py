@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.documents import Person
+from chuanyu.core.documents import Person, Sex
 from chuanyu.identity import actions, vault
 from chuanyu.identity.here import here, peer
 from chuanyu.identity.models import Agency, Staff, User
-from chuanyu.node.samples import COUNT, PASSWORD, check_allowed, documents, journeys, totp_secret
+from chuanyu.node.samples import COUNT, check_allowed, documents, journeys, totp_secret
+from chuanyu.node.samples.password import shared_password
 from chuanyu.node.samples.people import Resident, residents
 
 TITLES = {"clerk": "窗口", "officer": "经办负责人", "office": "专班"}
@@ -26,7 +26,7 @@ def load(count: int = COUNT) -> None:
     check_allowed()
     with transaction.atomic():
         actions.load_agencies()
-        password = hashed_password()
+        password = shared_password()
         _staff(password)
         known = _sign_ins(residents(here(), count), password)
         known |= _enrolled(residents(peer(), count)[::2])
@@ -34,12 +34,6 @@ def load(count: int = COUNT) -> None:
     for service in catalogue().values():
         for index in range(len(service.examples.get("journeys", ()))):
             journeys.resident(service.key, index, 0)
-
-
-def hashed_password() -> str:
-    """The samples' one password. Hashed once and shared: hashing it for each of hundreds would take minutes."""
-    kept = User.objects.filter(username="office").values_list("password", flat=True).first()
-    return kept or make_password(PASSWORD)
 
 
 def _staff(password: str) -> None:
@@ -97,4 +91,4 @@ def _enrolled(people: Sequence[Resident]) -> dict[UUID, tuple[str, Person]]:
 
 
 def _facts(each: Resident) -> Person:
-    return Person(birth=each.birth, sex=each.sex, household=each.household)
+    return Person(birth=each.birth, sex=Sex(each.sex), household=each.household)
