@@ -20,6 +20,7 @@ from chuanyu.node import place, postgres, processes
 TICK = 0.2
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 STEADY = 60.0  # seconds of life after which a child's earlier deaths are forgiven
+SETTLED = 2.0
 STOP_SECONDS = 20.0
 READY_SECONDS = 180.0
 LOG_BYTES = 16 * 1024 * 1024
@@ -74,10 +75,12 @@ class Child:
         say(f"{self.title} ended ({why}); starting it again in {wait:g} s. {self.log}: {self.said()}")
 
     def ready(self) -> bool:
-        """Whether it runs, and answers if it is one that answers."""
+        """Whether it runs and answers; one that answers nobody is taken for ready when it has lived a while."""
         if self.process is None or self.process.poll() is not None:
             return False
-        return self.answers is None or responds(*self.answers)
+        if self.answers is None:
+            return time.monotonic() - self.started > SETTLED
+        return responds(*self.answers)
 
     def end_group(self) -> None:
         """Kill what the program left behind in its process group."""
@@ -185,15 +188,16 @@ class Supervisor:
         self.children: list[Child] = []
 
     def until_ready(self) -> None:
-        """Watch the children until each is ready. NotReady when one keeps dying or does not answer in time."""
+        """Watch the children until all are ready at once. NotReady when one keeps dying or does not answer in time."""
         until = time.monotonic() + READY_SECONDS
-        waiting = list(self.children)
-        while waiting:
+        while True:
             for child in self.children:
                 child.look(self.say)
                 if child.deaths >= 3:
                     raise NotReady(f"{child.title} does not start. {child.log}: {child.said()}")
-            waiting = [child for child in waiting if not child.ready()]
+            waiting = [child for child in self.children if not child.ready()]
+            if not waiting:
+                return
             if time.monotonic() > until:
                 names = ", ".join(child.title for child in waiting)
                 raise NotReady(f"{names} did not answer within {READY_SECONDS:g} seconds; see {waiting[0].log}.")

@@ -1,6 +1,7 @@
 """`chuanyu setup`: what a node needs in its database and key folder before it starts. `chuanyu up` does it by itself."""
 
 import argparse
+import os
 
 from chuanyu.core.service import NODES
 from chuanyu.node import cli, place
@@ -29,6 +30,6 @@ def run(options: argparse.Namespace) -> int:
         installed.establish([place.Place.load(node) for node in NODES])
     if (here.home / installed.FILE).exists():
         installed.adopt()
-    if not options.no_samples:
+    if not options.no_samples and os.environ.get("CHUANYU_SAMPLE") != "0":
         samples.load()
     return 0

@@ -7,10 +7,12 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 
 from chuanyu.core.service import NODES
 from chuanyu.node import cli, place, processes, running, setup, supervisor
+from chuanyu.node.samples import about
 
 HELP = "set up what is missing and start both nodes; Ctrl-C stops them"
 
@@ -27,12 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="portals on N and N+1, gateways a hundred above (default 8050; CHUANYU_PORT_BASE)",
     )
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1; kept from then on)")
+    parser.add_argument("--alone", action="store_true", help="with --node: make no keys for the other node (production)")
     parser.add_argument("--no-samples", action="store_true", help="no sample residents, staff and histories")
 
 
 def run(options: argparse.Namespace) -> int:
     """0 after an orderly stop."""
     nodes = (options.node,) if options.node else NODES
+    if options.alone and not options.node:
+        raise cli.Stop("--alone goes with --node NODE.", code=2)
     for sig in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, _interrupt)
     watched = supervisor.Supervisor(say=say)
@@ -72,8 +77,8 @@ def _start(watched: supervisor.Supervisor, nodes: tuple[str, ...], options: argp
         say(f"deleting the data of {' and '.join(nodes)}")
         for node in nodes:
             setup.erase(node)
-    # one node alone still needs the other's keys and address; where both are at home they are made together
-    setup.places(NODES, port_base=options.port_base, host=options.host)
+    # one node by itself still needs the other's keys and address: on a machine that is home to both, both are made
+    setup.places(nodes if options.alone else NODES, port_base=options.port_base, host=options.host)
     setup.messages()
     places = [place.Place.load(node) for node in nodes]
     setup.command(places[0], "django", "check")
@@ -99,23 +104,26 @@ def _start(watched: supervisor.Supervisor, nodes: tuple[str, ...], options: argp
         setup.ready_database(here, server)
         say(f"{here.node}: migrations, keys, agreement{'' if options.no_samples else ', sample data'}")
         setup.command(here, "migrate", "--at", here.node)
-    told = ""
     for here in places:
-        told = setup.command(here, "setup", "--at", here.node, *(["--no-samples"] if options.no_samples else []))
+        setup.command(here, "setup", "--at", here.node, *(["--no-samples"] if options.no_samples else []))
     for here in places:
         _, children = servers[here.node]
         watched.children += [child for child in children if child.name != "postgres"]
     watched.until_ready()
-    _announce(places, told)
+    _announce(places, samples=not options.no_samples)
 
 
-def _announce(places: list[place.Place], told: str) -> None:
+def _announce(places: list[place.Place], *, samples: bool) -> None:
     say("")
     for here in places:
         say(f"  {here.node:<10} {here.portal_url}    gateway {here.gateway_url}")
-    if told:
+    if samples and os.environ.get("CHUANYU_SAMPLE") != "0":
         say("")
-        say(told.rstrip())
+        for line in about():
+            say(f"  {line}")
+    if not shutil.which("chuanyu"):
+        say("")
+        say(f"  chuanyu is {os.path.relpath(Path(sys.executable).with_name('chuanyu'))}")
     say("")
     say("Both answer." if len(places) > 1 else "It answers.")
     if sys.stdout.isatty():
