@@ -124,7 +124,7 @@ def _of_agency(actor: Actor) -> QuerySet[Case]:
 def _may_see(actor: Actor, case: Case) -> bool:
     if actor.is_system or actor.is_person(case.person):
         return True
-    return any(actor.serves(a.partition("/")[2], a.partition("/")[0]) for a in case.parties.values())
+    return any(actor.serves(agency.removeprefix(f"{here()}/"), here()) for agency in case.parties.values())
 
 
 def _rows(cases: Iterable[Case]) -> list[RowView]:
@@ -206,7 +206,7 @@ def _view(case: Case, actor: Actor) -> CaseView:
         acts=tuple(_acts(case, declared, state.does.values(), actor)),
         requests=tuple(_request(declared, r) for r in Request.objects.filter(case=case).order_by("at")),
         transfers=tuple(transfers.values()),
-        queued=exchange.queued(str(case.pk)),
+        queued=exchange.queued([str(case.pk)]).get(str(case.pk), 0),
     )
 
 

@@ -60,8 +60,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     declaration: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """As it is hashed, stored and sent."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
+        """As it is hashed, stored and sent: what JSON makes of it."""
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return plain
 
 
