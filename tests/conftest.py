@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,10 +106,20 @@ def django_db_setup(postgres_server: postgres.Server, django_db_blocker: Any) ->
         database.grant(own.owner_url)
         with _as_owner():
             database.migrate()
+            _identity()
         with psycopg.connect(superuser, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {PEER_NODE}_test TEMPLATE {HOME_NODE}_test OWNER {database.OWNER}")
         database.create(superuser, database=f"{PEER_NODE}_test", passwords=passwords)  # type: ignore[arg-type]
     _Tables.reference = set(_Tables.filled(own.owner_url))
+
+
+def _identity() -> None:
+    """The vaults' keys at both nodes, and the agencies of both, which every test may count on."""
+    from chuanyu.identity import actions, vault
+
+    for own in PLACES.values():
+        vault.make_keys(own.home)
+    actions.load_agencies()
 
 
 @contextmanager
@@ -182,3 +192,20 @@ def two_nodes(transactional_db: None) -> Iterator[Nodes]:
 def own_place() -> place.Place:
     """The place of the node the tests run as."""
     return PLACES[HOME_NODE]
+
+
+@pytest.fixture
+def sign_in() -> Callable[[Any, Any], None]:
+    """`sign_in(client, user)`: a session as after password and, for staff, second factor."""
+    import time
+
+    def sign_in(client: Any, user: Any) -> None:
+        client.force_login(user)
+        session = client.session
+        session["account_authentication_methods"] = [
+            {"method": method, "at": time.time()} for method in ("password", *(["mfa"] if user.kind == "staff" else []))
+        ]
+        session["account_authentication_methods_user"] = str(user.pk)
+        session.save()
+
+    return sign_in

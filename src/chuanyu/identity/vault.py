@@ -97,7 +97,7 @@ def reveal(person: UUID, *, purpose: str, by: str, trace: str = "") -> Revealed:
 def facts(person: UUID, *, purpose: str, by: str, trace: str = "") -> PersonFacts:
     """What rules may know (birth, sex, household): the built-in document `person`. Audited like `reveal`."""
     opened = reveal(person, purpose=purpose, by=by, trace=trace)
-    return PersonFacts(birth=opened.birth, sex=SexFact(opened.sex), household=opened.household)
+    return PersonFacts(birth=opened.birth, sex=SexFact[opened.sex], household=opened.household)
 
 
 def masked(name: str) -> str:

@@ -91,4 +91,4 @@ def _enrolled(people: Sequence[Resident]) -> dict[UUID, tuple[str, Person]]:
 
 
 def _facts(each: Resident) -> Person:
-    return Person(birth=each.birth, sex=Sex(each.sex), household=each.household)
+    return Person(birth=each.birth, sex=Sex[each.sex], household=each.household)
