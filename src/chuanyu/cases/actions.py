@@ -224,12 +224,12 @@ def escalate() -> int:
 
 
 @transaction.atomic
-def migrate(*, case: UUID, target: str, state: str) -> None:
-    """Move one case, owned here, to the declaration `target` and its state `state` (a reviewed state → state map)."""
+def migrate(*, case: UUID, target: str, was: str, state: str) -> bool:
+    """Move one case, owned here and still in state `was`, to `state` of the declaration `target`. False if it moved on."""
     found = _locked(case)
-    if found.final or found.posting or not found.owner.startswith(f"{here()}/"):
-        return
-    procedure = declarations.procedure(target)
+    if found.final or found.posting or found.state != was or not found.owner.startswith(f"{here()}/"):
+        return False
+    before = position(found)
     step = Step(
         case=str(found.pk),
         sequence=found.sequence + 1,
@@ -239,14 +239,13 @@ def migrate(*, case: UUID, target: str, state: str) -> None:
         agency=found.owner,
         by="system",
         kind=MIGRATED,
-        source=found.state,
+        source=was,
         target=state,
         declaration=target,
     )
-    if state not in procedure.states:
-        raise ValueError(f"the new declaration has no state {state!r}")
     found.declaration_id = target
-    _append(found, step, position(found), {}, SYSTEM(here()))
+    _append(found, step, before, {}, SYSTEM(here()))
+    return True
 
 
 # ---- one step

@@ -134,7 +134,9 @@ def _ways(state: State, language: str) -> dict[str, str]:
 
 def _width(mark: _Mark) -> int:
     """About how far to the right a row's words reach: a Chinese character is as wide as two Latin ones."""
-    letters = sum(14 if ord(c) > 0x2E80 else 8 for c in mark.title) + sum(12 if ord(c) > 0x2E80 else 7 for c in mark.label)
+    letters = sum(14 if ord(c) > 0x2E80 else 8 for c in mark.title) + sum(
+        12 if ord(c) > 0x2E80 else 7 for c in mark.label
+    )
     return LEFT + mark.lane * LANE + TEXT + letters + 40
 
 

@@ -29,7 +29,6 @@ def ship(case: Case) -> None:
         "events": [event.body for event in events],
         "documents": [{"name": d.name, "sequence": d.sequence, "body": d.body} for d in documents],
     }
-    declarations_named = [event.body["declaration"] for event in events if event.body.get("declaration")]
     if first:
         body["filed"] = {
             "reference": case.reference,
@@ -38,9 +37,8 @@ def ship(case: Case) -> None:
             "filed_at": case.filed_at,
             "filed": case.filed.isoformat(),
         }
-        declarations_named = [case.declaration_id]
-    if declarations_named:
-        body["declarations"] = {hash_: declarations.body_of(hash_) for hash_ in declarations_named}
+    if named := {event.body["declaration"] for event in events if event.body.get("declaration")}:
+        body["declarations"] = {hash_: declarations.body_of(hash_) for hash_ in sorted(named)}
     _send(case, EVENTS, body, fields=sorted({d.name for d in documents}))
     case.shipped = case.sequence
     case.save(update_fields=["shipped"])
