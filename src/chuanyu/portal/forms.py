@@ -1,0 +1,198 @@
+"""The one form renderer: a document class and what was typed become entries that `parts/field.html` draws.
+
+What was typed is kept flat, as the browser sends it: `application-years-0-wages`. Rows are the indices that occur, so
+a form without JavaScript adds a row by adding blank keys. `core.documents` alone reads and judges it; an error's path
+`application.years[0].wages` finds its entry by the same name.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chuanyu.core import days, divisions
+from chuanyu.core.documents import Document, DocumentError, Field, FieldError, decode, fields, from_form
+from chuanyu.core.text import Text
+from chuanyu.portal.words import language
+
+FEW = 6  # up to this many choices are radio buttons, more are a list
+SHOWN_ROWS = 1  # rows a blank list starts with
+
+
+@dataclass
+class Entry:
+    """One field as a page draws it. `name` and `id` are the same word; `rows` of a list, `inner` of a group."""
+
+    field: Field
+    name: str
+    value: str = ""
+    errors: list[str] = field(default_factory=list)
+    rows: list["Row"] = field(default_factory=list)
+    inner: list["Entry"] = field(default_factory=list)
+
+    @property
+    def template(self) -> str:
+        return f"portal/parts/fields/{KINDS[self.field.kind]}.html"
+
+    @property
+    def few(self) -> bool:
+        return len(self.field.choices) <= FEW
+
+    @property
+    def described(self) -> str:
+        """The ids aria-describedby names: the hint, then the errors."""
+        ids = [f"{self.name}-hint"] if self.hinted else []
+        return " ".join(ids + [f"{self.name}-error"] * bool(self.errors))
+
+    @property
+    def hinted(self) -> bool:
+        return self.field.hint is not None or self.field.kind == "date"
+
+    @property
+    def width(self) -> str:
+        """How much room the answer takes: a box as long as what belongs in it tells what belongs in it."""
+        if self.field.kind in ("integer", "decimal"):
+            return "w-8"
+        if self.field.kind in ("money", "date"):
+            return "w-12"
+        return "w-20" if self.field.kind == "division" or (self.field.max_length or 100) <= 40 else ""
+
+    @property
+    def places(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        return places(self.value)
+
+
+@dataclass
+class Row:
+    """One entry of a list: its number from 1, the button value that removes it, its fields."""
+
+    number: int
+    name: str
+    entries: list[Entry]
+
+
+KINDS = {
+    "text": "line", "integer": "line", "decimal": "line", "money": "line", "date": "line", "longtext": "area",
+    "choice": "choice", "flag": "flag", "division": "division", "group": "group", "list": "list",
+}  # fmt: skip
+
+
+def entries(
+    cls: type[Document], typed: Mapping[str, str], prefix: str, errors: Iterable[FieldError] = ()
+) -> list[Entry]:
+    """The fields of `cls` as entries. `prefix` is the document's name; errors carry paths that begin with it."""
+    sorted_errors: dict[str, list[str]] = {}
+    for error in errors:
+        sorted_errors.setdefault(name_of(error.path), []).append(error.message.say(language()))
+    return [_entry(f, typed, f"{prefix}-{f.name}", sorted_errors) for f in fields(cls)]
+
+
+def _entry(f: Field, typed: Mapping[str, str], name: str, errors: Mapping[str, list[str]]) -> Entry:
+    entry = Entry(f, name, str(typed.get(name, "")), errors.get(name, []))
+    if f.kind == "group":
+        entry.inner = [_entry(inner, typed, f"{name}-{inner.name}", errors) for inner in f.item]
+    if f.kind == "list":
+        wanted = indices(typed, name) or list(range(max(f.min_length, SHOWN_ROWS if f.required else 0)))
+        entry.rows = [
+            Row(n, f"{name}-{index}", [_entry(i, typed, f"{name}-{index}-{i.name}", errors) for i in f.item])
+            for n, index in enumerate(wanted, start=1)
+        ]
+    return entry
+
+
+def name_of(path: str) -> str:
+    """`application.years[2].wages` → `application-years-2-wages`."""
+    return re.sub(r"\[(\d+)\]", r"-\1", path).replace(".", "-")
+
+
+def indices(typed: Mapping[str, str], name: str) -> list[int]:
+    """The row numbers that occur in what was typed, in order."""
+    pattern = re.compile(re.escape(name) + r"-(\d{1,6})-")
+    return sorted({int(found[1]) for key in typed if (found := pattern.match(key))})
+
+
+def read(cls: type[Document], typed: Mapping[str, str], prefix: str) -> tuple[dict[str, Any], list[FieldError]]:
+    """What was typed as plain data, and what is wrong with it."""
+    plain = from_form(cls, typed, f"{prefix}-")
+    try:
+        decode(cls, plain, at=prefix)
+    except DocumentError as error:
+        return plain, error.errors
+    return plain, []
+
+
+def typed_of(cls: type[Document], plain: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    """Plain data as a browser would have sent it: to correct a document, or to carry answers on."""
+    return dict(_typed(fields(cls), plain, f"{prefix}-"))
+
+
+def _typed(known: Iterable[Field], plain: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
+    for f in known:
+        value = plain.get(f.name)
+        if value is None:
+            continue
+        if f.kind == "group":
+            yield from _typed(f.item, value, f"{prefix}{f.name}-")
+        elif f.kind == "list":
+            for index, row in enumerate(value):
+                yield from _typed(f.item, row, f"{prefix}{f.name}-{index}-")
+        elif f.kind == "flag":
+            yield f"{prefix}{f.name}", "true" if value else "false"
+        else:
+            yield f"{prefix}{f.name}", str(value)
+
+
+def tidy(cls: type[Document], typed: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """What was typed with blank rows dropped and the others renumbered, so that errors find their row."""
+    kept: dict[str, str] = {key: value for key, value in typed.items() if key.startswith(f"{prefix}-")}
+    for f in fields(cls):
+        if f.kind != "list":
+            continue
+        name = f"{prefix}-{f.name}"
+        filled = [i for i in indices(kept, name) if any(v.strip() for k, v in kept.items() if k.startswith(f"{name}-{i}-"))]
+        _renumber(kept, name, filled)
+    return kept
+
+
+def change_rows(cls: type[Document], typed: Mapping[str, str], prefix: str, *, add: str = "", remove: str = "") -> dict[str, str]:
+    """What was typed with a blank row more in the list `add`, or without the row `remove`."""
+    kept = {key: value for key, value in typed.items() if key.startswith(f"{prefix}-")}
+    for f in fields(cls):
+        name = f"{prefix}-{f.name}"
+        if f.kind != "list":
+            continue
+        rows = indices(kept, name)
+        if add == name and len(rows) < (f.max_length or 0):
+            fresh = rows[-1] + 1 if rows else SHOWN_ROWS
+            kept[f"{name}-{fresh}-{f.item[0].name}"] = ""
+        if remove.startswith(f"{name}-"):
+            _renumber(kept, name, [i for i in rows if f"{name}-{i}" != remove])
+    return kept
+
+
+def _renumber(kept: dict[str, str], name: str, rows: list[int]) -> None:
+    lists = {key: kept.pop(key) for key in list(kept) if re.match(re.escape(name) + r"-\d{1,6}-", key)}
+    for fresh, index in enumerate(rows):
+        begin = f"{name}-{index}-"
+        kept.update({f"{name}-{fresh}-{key[len(begin) :]}": v for key, v in lists.items() if key.startswith(begin)})
+
+
+def places(value: str = "") -> list[tuple[str, list[tuple[str, str]]]]:
+    """The divisions to choose from, grouped: both provinces' counties by prefecture, then the other provinces."""
+    today, groups = days.today(), list[tuple[str, list[tuple[str, str]]]]()
+    known: set[str] = set()
+
+    def group(title: Text, rows: Iterable[divisions.Division]) -> None:
+        options = [(row.code, row.name.say(language())) for row in rows]
+        known.update(code for code, _ in options)
+        groups.append((title.say(language()), options))
+
+    group(Text("重庆市", "Chongqing"), divisions.divisions("500000", on=today))
+    counties = divisions.divisions("510000", on=today)
+    for prefecture in divisions.divisions("510000", on=today, level="prefecture"):
+        group(prefecture.name, [row for row in counties if row.prefecture == prefecture.code])
+    others = [row for row in divisions.provinces() if row.code not in ("500000", "510000")]
+    group(Text("其他省份", "Other provinces"), others)
+    if value and value not in known:
+        groups.insert(0, ("", [(value, value)]))
+    return groups

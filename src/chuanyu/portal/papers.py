@@ -1,0 +1,87 @@
+"""A document as it is read: titles from its class, values in words. The writing side is `forms`."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext
+
+from chuanyu.core import days, divisions
+from chuanyu.core.documents import Document, Field, Person, fields
+from chuanyu.core.service import DocumentSpec
+from chuanyu.core.text import Text
+from chuanyu.portal import words
+
+OWN: dict[str, type[Document]] = {"person": Person}  # documents every service may use without declaring them
+OWN_TITLES = {"person": Text("人口信息", "Personal record")}
+OLDEST = 1990  # papers older than this name their place in words
+
+
+@dataclass(frozen=True)
+class Line:
+    """One field of a document: a sentence of words, or a table for a list (`columns`, `rows`), or the lines of a group."""
+
+    title: Text
+    text: str = ""
+    columns: tuple[tuple[Text, bool], ...] = ()  # heading, whether its values are numbers
+    rows: tuple[tuple[tuple[Text, str, bool], ...], ...] = ()
+    inner: tuple["Line", ...] = ()
+
+
+def title(spec: DocumentSpec | None, name: str) -> Text:
+    """What a document is called."""
+    if spec is None:
+        return OWN_TITLES.get(name, Text(name, name))
+    return spec.title
+
+
+def lines(cls: type[Document] | None, body: dict[str, Any]) -> list[Line]:
+    """The filled fields in the order of the class. What the class does not know (an older declaration) is shown as it is."""
+    known = fields(cls) if cls is not None else ()
+    shown = [_line(field, body[field.name]) for field in known if body.get(field.name) is not None]
+    names = {field.name for field in known}
+    return shown + [Line(Text(name, name), str(value)) for name, value in body.items() if name not in names]
+
+
+def _line(field: Field, value: Any) -> Line:
+    if field.kind == "group" and isinstance(value, dict):
+        return Line(field.title, inner=tuple(_line(f, value[f.name]) for f in field.item if value.get(f.name) is not None))
+    if field.kind == "list" and isinstance(value, list):
+        columns = tuple((f.title, number(f)) for f in field.item)
+        rows = tuple(
+            tuple((f.title, said(f, row.get(f.name)), number(f)) for f in field.item) for row in value if isinstance(row, dict)
+        )
+        return Line(field.title, gettext("无") if not rows else "", columns, rows)
+    return Line(field.title, said(field, value))
+
+
+def number(field: Field) -> bool:
+    """Whether the values of a column line up on the right. Years and dates do not: they are names, not amounts."""
+    return field.kind in ("money", "decimal") or (field.kind == "integer" and not field.name.endswith("year"))
+
+
+def said(field: Field, value: Any) -> str:
+    """One value in words."""
+    if value is None:
+        return ""
+    if field.kind == "money":
+        return words.amount(value, "CNY")
+    if field.kind == "flag":
+        return gettext("是") if value else gettext("否")
+    if field.kind == "choice":
+        return next((words.say(title) for key, title in field.choices if key == value), str(value))
+    if field.kind == "date":
+        try:
+            return words.day(date.fromisoformat(str(value)))
+        except ValueError:
+            return str(value)
+    if field.kind == "division":
+        return place_name(str(value))
+    return str(value)
+
+
+def place_name(code: str) -> str:
+    """The full name of a division: of today, else the last one it had; an unknown code stays as it is."""
+    today = days.today()
+    dates = [today, *(date(year, 1, 1) for year in range(today.year, OLDEST, -1))]
+    return next((words.say(name) for on in dates if (name := divisions.full_name(code, on=on))), code)

@@ -1,0 +1,57 @@
+"""Who used my data: every message about this person that carried documents, by the logs of both nodes."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.text import Text
+from chuanyu.exchange import queries
+from chuanyu.exchange.own_data import Access
+from chuanyu.identity.access import actor
+from chuanyu.identity.queries import agency_name
+from chuanyu.portal import words
+
+
+@dataclass(frozen=True)
+class Line:
+    """One access in words. `logs`: agree, unknown (the other node could not be asked) or differ."""
+
+    access: Access
+    from_node: str
+    from_agency: Text
+    to_node: str
+    to_agency: Text
+    service: Text
+    fields: list[str]
+    basis: list[str]
+    logs: str
+
+
+def accesses(request: HttpRequest) -> HttpResponse:
+    who = actor(request)
+    lines = [_line(access) for access in queries.accesses(who.person)] if who.person else []
+    context = {
+        "lines": lines,
+        "missing": any(line.logs == "unknown" for line in lines),
+        "crumbs": [("", Text("谁用过我的数据", "Who used my data"))],
+    }
+    return render(request, "portal/resident/accesses.html", context)
+
+
+def _line(access: Access) -> Line:
+    service = catalogue().get(access.service)
+    specs = service.documents if service else {}
+    here_, there = access.here, access.there
+    return Line(
+        access=access,
+        from_node=access.from_agency.partition("/")[0],
+        from_agency=agency_name(access.from_agency),
+        to_node=access.to_agency.partition("/")[0],
+        to_agency=agency_name(access.to_agency),
+        service=service.name if service else Text(access.service, access.service),
+        fields=[words.say(specs[name].title) if name in specs else name for name in access.fields],
+        basis=[words.source(service, key) if service else key for key in access.basis],
+        logs="unknown" if there is None else "agree" if here_ and there else "differ",
+    )

@@ -1,0 +1,107 @@
+"""A resident's cases: the list, one case as it stands, and the steps that are theirs to take."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from chuanyu.cases import actions, queries
+from chuanyu.cases.errors import CaseError
+from chuanyu.cases.views import ActView, CaseView
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.text import Text
+from chuanyu.exchange import queries as exchange
+from chuanyu.identity.access import actor
+from chuanyu.portal import river, steps, words
+from chuanyu.portal.errors import refused
+
+MINE = Text("我的办件", "My cases")
+
+
+def my_cases(request: HttpRequest) -> HttpResponse:
+    """Open cases first, then what is done."""
+    who = actor(request)
+    rows = queries.mine(who.person) if who.person else []
+    context = {
+        "open": [row for row in rows if not row.final],
+        "closed": [row for row in rows if row.final],
+        "crumbs": [("", MINE)],
+    }
+    return render(request, "portal/resident/cases.html", context)
+
+
+def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
+    """Who holds it, since when, due when; every step so far; what the applicant can do now."""
+    found = seen(request, case)
+    service = catalogue().get(found.service)
+    context = {
+        "case": found,
+        "service": service,
+        "bends": river.course(found),
+        "sheets": steps.papers_of(found, service),
+        "link": exchange.link_state() if found.queued else None,
+        "tone": river.tone(service, found.state),
+        "crumbs": [(reverse("portal:my_cases"), MINE), ("", found.name)],
+    }
+    part = "portal/parts/tracker.html" if request.headers.get("HX-Request") else "portal/resident/tracker.html"
+    return render(request, part, context)
+
+
+def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
+    """A step of the applicant: withdraw (asked once more), or a form for what it takes."""
+    found = seen(request, case)
+    act = _act(found, name)
+    back = reverse("portal:tracker", args=[case])
+    if act is None:
+        return refused(request, CaseError("no_such_step", Text("办件现在的状态没有这一步。", "The case has no such step now.")), back=back)
+    asked = steps.asked(request, found, act)
+    context = {
+        "case": found,
+        "act": act,
+        "crumbs": [(reverse("portal:my_cases"), MINE), (back, found.name), ("", act.title)],
+    }
+    if request.method != "POST" or asked.editing:
+        return render(request, "portal/resident/act.html", {**context, "asked": asked})
+    if asked.problems:
+        return render(request, "portal/resident/act.html", {**context, "asked": asked}, status=422)
+    try:
+        done = actions.act(
+            case=case,
+            act=name,
+            actor=actor(request),
+            documents=asked.documents,
+            note=asked.note,
+            expects=asked.expects,
+            request_id=asked.request_id,
+        )
+    except CaseError as error:
+        if error.fields:
+            return render(request, "portal/resident/act.html", {**context, "asked": asked.with_errors(error)}, status=422)
+        return refused(request, error, back=back)
+    if done.request:
+        messages.info(request, gettext("已提出。办件现在由对方持有，对方处理后会在这里显示。"))
+    else:
+        messages.success(request, gettext("“%(act)s”已完成。") % {"act": words.say(act.title)})
+    return redirect(back)
+
+
+@require_POST
+def my_file(request: HttpRequest, case: UUID) -> HttpResponse:
+    """Add a file to an open case."""
+    return steps.add_file(request, case, back=reverse("portal:tracker", args=[case]))
+
+
+def seen(request: HttpRequest, case: UUID) -> CaseView:
+    """The case, if this person may see it; else there is none."""
+    try:
+        return queries.view(case, actor(request))
+    except CaseError:
+        raise Http404 from None
+
+
+def _act(case: CaseView, name: str) -> ActView | None:
+    return next((act for act in case.acts if act.name == name), None)

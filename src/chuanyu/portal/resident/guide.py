@@ -1,0 +1,179 @@
+"""The guide to one service (办事指南): every line of it comes from the service's folder."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import mark_safe
+
+from chuanyu.cases import diagram
+from chuanyu.core import days
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.documents import Field, fields
+from chuanyu.core.parameters import Parameter, Value
+from chuanyu.core.service import NODES, DocumentSpec, Reason, Service
+from chuanyu.core.text import Text
+from chuanyu.identity.here import here
+from chuanyu.portal import papers, river, words
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A parameter as it stands today: one value for both provinces, or one each."""
+
+    parameter: Parameter
+    values: dict[str, Value | None]
+
+    @property
+    def same(self) -> bool:
+        first, second = self.values.values()
+        return first == second or (first is not None and second is not None and first.value == second.value)
+
+    @property
+    def shown(self) -> Value | None:
+        return next((value for value in self.values.values() if value), None)
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        return [(n, words.amount(v.value, self.parameter.unit) if v else "—") for n, v in self.values.items()]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A document of the service: what is asked, and of whom."""
+
+    spec: DocumentSpec
+    title: Text
+    fields: tuple[Field, ...]
+    by: str  # applicant | node | the agency's name
+
+
+@dataclass(frozen=True)
+class Example:
+    """A worked example: who decided what from which papers, and why."""
+
+    name: Text
+    on: date | None
+    node: str
+    papers: list[tuple[Text, list[papers.Line]]]
+    outcome: str
+    value: str
+    reason: Reason | None
+    ref: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A row of the procedure's table."""
+
+    row: diagram.Row
+    who: Text | str
+    term: str
+
+
+def guide(request: HttpRequest, key: str) -> HttpResponse:
+    """Who, what to bring, the steps, how long, the numbers and where they come from, worked examples."""
+    service = catalogue().get(key)
+    if service is None:
+        raise Http404
+    parties = river.owners(service.procedure, here()) if service.procedure else {}
+    sheets = [_sheet(spec, parties) for spec in service.documents.values() if spec.by != "node"]
+    context = {
+        "service": service,
+        "crumbs": [("/services/", Text("办事", "Services")), ("", service.name)],
+        "chapter": words.CHAPTERS.get(service.chapter),
+        "bends": river.planned(service, here()),
+        "asked": [sheet for sheet in sheets if sheet.by == "applicant" and _at_start(service, sheet)],
+        "asked_later": [sheet for sheet in sheets if sheet.by == "applicant" and not _at_start(service, sheet)],
+        "fetched": [sheet for sheet in sheets if sheet.by != "applicant"],
+        "drawing": _drawing(service, parties),
+        "table": _table(service, parties),
+        "parameters": [_sides(parameter) for parameter in service.parameters.values()],
+        "nodes": list(NODES),
+        "examples": examples(service),
+        "reasons": [reason for reason in service.reasons.values() if reason.remedy],
+        "length": _length(service),
+        "leads": [(node, service.leads[node]) for node in NODES if node in service.leads],
+    }
+    return render(request, "portal/resident/guide.html", context)
+
+
+def examples(service: Service) -> list[Example]:
+    """The lawyer's worked examples as the guide shows them."""
+    return [_example(service, row) for row in service.examples.get("decisions", ())]
+
+
+def _example(service: Service, row: dict[str, Any]) -> Example:
+    expect = row.get("expect", {})
+    rule = service.rules.get(row["rule"])
+    unit = next((posting.unit for posting in service.postings.values() if rule and posting.name == rule.name), "")
+    value = expect.get("value")
+    return Example(
+        name=words.pair(row["name"]),
+        on=date.fromisoformat(str(row["as_of"])) if row.get("as_of") else None,
+        node=row.get("at", ""),
+        papers=[
+            (papers.title(service.documents.get(name), name), papers.lines(_class(service, name), body))
+            for name, body in row.get("given", {}).items()
+            if body
+        ],
+        outcome=expect.get("outcome", ""),
+        value="" if value is None else words.amount(value, unit) if unit else _plain(value),
+        reason=service.reasons.get(expect.get("reason", "")),
+        ref=expect.get("ref", ""),
+    )
+
+
+def _plain(value: Any) -> str:
+    """A value without a unit: a division code by its name, anything else as it is."""
+    text = str(value)
+    return papers.place_name(text) if len(text) == 6 and text.isdigit() else text
+
+
+def _class(service: Service, name: str) -> Any:
+    spec = service.documents.get(name)
+    return spec.cls if spec else papers.OWN.get(name)
+
+
+def _sheet(spec: DocumentSpec, parties: dict[str, Text]) -> Sheet:
+    by = spec.by if spec.by not in parties else words.say(parties[spec.by])
+    return Sheet(spec, papers.title(spec, spec.name), fields(spec.cls), by)
+
+
+def _at_start(service: Service, sheet: Sheet) -> bool:
+    return service.procedure is None or sheet.spec.name in service.procedure.start_takes
+
+
+def _drawing(service: Service, parties: dict[str, Text]) -> str:
+    if service.procedure is None:
+        return ""
+    # the engine's own drawing: its texts are escaped where it is made
+    return mark_safe(diagram.svg(service.procedure, words.language(), parties))  # noqa: S308
+
+
+def _table(service: Service, parties: dict[str, Text]) -> list[Step]:
+    if service.procedure is None:
+        return []
+    applicant = Text("申请人", "Applicant")
+    return [
+        Step(row, applicant if row.by == "applicant" else parties.get(row.by, row.by), row.term or "")
+        for row in diagram.table(service.procedure)
+    ]
+
+
+def _sides(parameter: Parameter) -> Sides:
+    return Sides(parameter, {node: parameter.value_on(days.today(), node) for node in NODES})
+
+
+def _length(service: Service) -> int | None:
+    """Working days of the main path, all terms added: what the law allows, not what it takes."""
+    procedure = service.procedure
+    if procedure is None:
+        return None
+    total = 0
+    for bend in river.planned(service, here()):
+        value = service.parameters[bend.term].value_on(days.today(), bend.lane) if bend.term else None
+        total += int(value.value) if value else 0
+    return total or None

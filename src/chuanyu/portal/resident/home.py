@@ -1,0 +1,33 @@
+"""The way in: what this is, the search, the four doors, and the list of services."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from chuanyu.core.catalogue import catalogue
+from chuanyu.portal import finding, words
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    services = list(catalogue().values())
+    return render(
+        request,
+        "portal/resident/home.html",
+        {"services": services[:6], "count": len(services), "lives": finding.lives(services), "later": finding.later(services)},
+    )
+
+
+def services(request: HttpRequest) -> HttpResponse:
+    """All services, or those that answer `q` or belong to the life event `life`."""
+    everything = list(catalogue().values())
+    asked, life = request.GET.get("q", "").strip()[:80], request.GET.get("life", "")
+    found = finding.search(everything, asked) if asked else everything
+    if life in words.LIVES:
+        found = [service for service in found if life in service.life]
+    context = {
+        "services": found,
+        "asked": asked,
+        "life": life if life in words.LIVES else "",
+        "life_words": words.LIVES[life][0] if life in words.LIVES else None,
+        "lives": finding.lives(everything),
+    }
+    return render(request, "portal/resident/services.html", context)

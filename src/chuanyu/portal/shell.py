@@ -1,0 +1,97 @@
+"""What surrounds every page: which province this is, who is signed in, where they can go, how large the text is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from chuanyu.core.service import NODES
+from chuanyu.identity.access import visitor
+from chuanyu.identity.actor import Actor
+from chuanyu.identity.here import here
+from chuanyu.portal.words import NODES as NAMES
+
+LARGE = "chuanyu_large"  # the cookie of the large-text switch (适老); shared by both nodes on purpose
+
+# url name, words, icon, roles it is for ("" = everybody)
+PLACES = (
+    ("portal:worklist", _("待办"), "window", {"clerk", "officer"}),
+    ("portal:office", _("总览"), "office", {"office"}),
+    ("portal:overdue", _("逾期"), "late", {"officer", "office"}),
+    ("portal:letters", _("未送达的消息"), "mail", {"officer", "office"}),
+    ("portal:services", _("办事"), "paper", set()),
+    ("portal:my_cases", _("我的办件"), "wait", {"resident"}),
+    ("portal:accesses", _("谁用过我的数据"), "eye", {"resident"}),
+    ("portal:plan", _("行动方案"), "agency", set()),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One place in the navigation."""
+
+    url: str
+    words: Any
+    icon: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Shell:
+    node: str
+    large: bool
+    actor: Actor | None
+    nav: tuple[Entry, ...]
+    back: str  # where the language and size switches return to
+    nodes: tuple[str, ...] = NODES
+
+    @property
+    def name(self) -> Any:
+        return NAMES[self.node]
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: `shell` for base.html."""
+    # an address refused before the session was read has no user
+    actor = visitor(request) if hasattr(request, "user") else None
+    return {
+        "shell": Shell(
+            node=here(),
+            large=request.COOKIES.get(LARGE) == "1",
+            actor=actor,
+            nav=tuple(navigation(request, actor)),
+            back=request.get_full_path(),
+        )
+    }
+
+
+def navigation(request: HttpRequest, actor: Actor | None) -> list[Entry]:
+    """The places of this person's roles, the current one marked."""
+    match = request.resolver_match
+    current = match.view_name if match else ""
+    roles = actor.roles if actor else frozenset()
+    entries = []
+    for name, words, icon, allowed in PLACES:
+        if allowed and allowed.isdisjoint(roles):
+            continue
+        try:
+            url = reverse(name)
+        except NoReverseMatch:  # pragma: no cover
+            continue
+        entries.append(Entry(url, words, icon, current == name or SECTIONS.get(current) == name))
+    return entries
+
+
+# pages that lie inside another one's place
+SECTIONS = {
+    "portal:guide": "portal:services",
+    "portal:apply": "portal:services",
+    "portal:check": "portal:services",
+    "portal:tracker": "portal:my_cases",
+    "portal:sent": "portal:my_cases",
+    "portal:my_act": "portal:my_cases",
+    "portal:workspace": "portal:worklist",
+    "portal:act": "portal:worklist",
+}

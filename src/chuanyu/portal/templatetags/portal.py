@@ -1,0 +1,186 @@
+"""What templates ask for by name. Words come from `words`; pieces of page that repeat come from `parts/`."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+
+from chuanyu.core import days
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.service import Service
+from chuanyu.core.text import Text
+from chuanyu.portal import river, words
+
+register = template.Library()
+for reader in (words.say, words.day, words.moment, words.money):
+    register.filter(reader.__name__, reader)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """One of static/icons.svg; decoration, so the words beside it must say the same."""
+    href = f"{static('icons.svg')}#{name}"
+    return format_html('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', href)
+
+
+@register.simple_tag
+def place(node: str) -> SafeString:
+    """A province: colour, shape and word."""
+    if node not in words.NODES:
+        return format_html("<span>{}</span>", node)
+    return format_html(
+        '<span class="place {}" data-sign="{}">{}</span>', node, words.SIGNS[node].zh, words.say(words.NODES[node])
+    )
+
+
+@register.filter
+def node(name: str) -> str:
+    """The name of a node's province."""
+    return words.say(words.NODES[name]) if name in words.NODES else name
+
+
+@register.filter
+def sources(service: Service, refs: Any) -> str:
+    """The titles of one "key#article" or of several."""
+    several = [refs] if isinstance(refs, str) else refs
+    return "；".join(filter(None, (words.source(service, ref) for ref in several)))
+
+
+@register.simple_tag
+def amount(value: Any, unit: str) -> str:
+    return words.amount(value, unit)
+
+
+@register.simple_tag
+def certainty(name: str) -> SafeString:
+    """Nothing for what is sure: only doubt is worth a mark."""
+    if name in ("", "sure"):
+        return mark_safe("")
+    text = words.CERTAINTY.get(name)
+    return format_html('<span class="certainty {}">{}</span>', name, words.say(text) if text else name)
+
+
+@register.simple_tag(takes_context=True)
+def query(context: dict[str, Any], **changes: Any) -> str:
+    """The address of this page with some of its query changed; None takes a key away."""
+    values = context["request"].GET.copy()
+    for key, value in changes.items():
+        values.pop(key, None)
+        if value not in (None, ""):
+            values[key] = str(value)
+    return f"?{values.urlencode()}" if values else "?"
+
+
+SHAPES = {"wait": "wait", "ask": "ask", "done": "check", "stop": "cross", "quiet": "dash", "late": "late"}
+OUTCOMES = {
+    "refuse": (Text("不予办理", "Refused"), "stop"),
+    "ask": (Text("需补正", "More is needed"), "ask"),
+    "hold": (Text("待核查", "On hold for review"), "ask"),
+    "duplicate": (Text("重复", "Duplicate"), "quiet"),
+    "elsewhere": (Text("应到别处办", "Belongs elsewhere"), "ask"),
+    "stale": (Text("已失效", "Out of date"), "stop"),
+    "no_basis": (Text("无依据", "No basis"), "stop"),
+}
+TRANSFERS = {
+    "posting": (Text("正在记账", "Being posted"), "wait"),
+    "posted": (Text("已入账", "Posted"), "done"),
+    "refused": (Text("未划出", "Not paid"), "stop"),
+}
+
+
+@register.simple_tag
+def tag(tone: str, text: Any) -> SafeString:
+    """A state in colour, shape and word, so that none of the three has to be enough."""
+    return format_html('<span class="tag {}">{}{}</span>', tone, icon(SHAPES[tone]), words.say(text))
+
+
+@register.simple_tag
+def state_tag(case: Any) -> SafeString:
+    """The state of a case or of a row of a list."""
+    return tag(river.tone(catalogue().get(case.service), case.state), case.title)
+
+
+@register.simple_tag
+def tone_of(service: Service | None, state: str) -> str:
+    return river.tone(service, state)
+
+
+@register.simple_tag
+def outcome_tag(outcome: str) -> SafeString:
+    text, tone = OUTCOMES.get(outcome, (outcome, "quiet"))
+    return tag(tone, text)
+
+
+@register.simple_tag
+def transfer_tag(status: str) -> SafeString:
+    text, tone = TRANSFERS.get(status, (status, "quiet"))
+    return tag(tone, text)
+
+
+@register.filter
+def mode(service: Service) -> str:
+    """How the service is carried out over the border."""
+    return words.say(words.MODES.get(service.mode, service.mode))
+
+
+@register.filter
+def mode_hint(service: Service) -> str:
+    return words.say(words.MODE_HINTS.get(service.mode))
+
+
+@register.simple_tag
+def term(service: Service, key: str, node: str) -> str:
+    """A state's term in words, as of today at that node: 15 个工作日内."""
+    parameter = service.parameters.get(key)
+    value = parameter.value_on(days.today(), node) if parameter else None
+    if parameter is None or value is None:
+        return ""
+    return gettext("%(term)s内") % {"term": words.amount(value.value, parameter.unit)}
+
+
+@dataclass(frozen=True)
+class Used:
+    """A parameter a decision read, in words."""
+
+    title: str
+    value: str
+    source: str
+    certainty: str
+
+
+@register.filter
+def used(parameters: dict[str, dict[str, Any]], service: Service | None) -> list[Used]:
+    """The parameters an event carries. Those the service no longer declares keep their key as title."""
+    found = []
+    for key, read in parameters.items():
+        declared = service.parameters.get(key) if service else None
+        title = words.say(declared.title) if declared else key
+        value = words.amount(read["value"], declared.unit) if declared else str(read["value"])
+        source = words.source(service, read["ref"]) if service else read["ref"]
+        found.append(Used(title, value, source, read["certainty"]))
+    return found
+
+
+@register.filter
+def left(due: date | None) -> int | None:
+    """Working days left until `due`; negative when it has passed."""
+    return None if due is None else days.working_days_between(days.today(), due)
+
+
+@register.filter
+def outcome_words(outcome: str) -> str:
+    """An outcome of a decision as the procedure's table says it."""
+    if outcome in ("accept", "value"):
+        return gettext("通过")
+    return words.say(OUTCOMES[outcome][0]) if outcome in OUTCOMES else outcome
+
+
+@register.filter
+def late_by(due: date) -> int:
+    """Working days past `due`."""
+    return -days.working_days_between(days.today(), due)

@@ -1,0 +1,40 @@
+"""Every page, by door."""
+
+from django.urls import path
+
+from chuanyu.portal import design, files, switches
+from chuanyu.portal.agency import agency
+from chuanyu.portal.counter import workspace, worklist
+from chuanyu.portal.office import letters, overview, plan
+from chuanyu.portal.resident import accesses, apply, cases, guide, home
+
+app_name = "portal"
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("large-text/", switches.large_text, name="large_text"),
+    path("design/", design.design, name="design"),
+    # resident
+    path("services/", home.services, name="services"),
+    path("services/<slug:key>/", guide.guide, name="guide"),
+    path("services/<slug:key>/apply/", apply.apply, name="apply"),
+    path("services/<slug:key>/apply/check/", apply.check, name="check"),
+    path("cases/", cases.my_cases, name="my_cases"),
+    path("cases/<uuid:case>/", cases.tracker, name="tracker"),
+    path("cases/<uuid:case>/sent/", apply.sent, name="sent"),
+    path("cases/<uuid:case>/acts/<slug:name>/", cases.my_act, name="my_act"),
+    path("cases/<uuid:case>/files/", cases.my_file, name="my_file"),
+    path("accesses/", accesses.accesses, name="accesses"),
+    # counter
+    path("counter/", worklist.worklist, name="worklist"),
+    path("counter/<uuid:case>/", workspace.workspace, name="workspace"),
+    path("counter/<uuid:case>/acts/<slug:name>/", workspace.act, name="act"),
+    path("counter/<uuid:case>/files/", workspace.file, name="file"),
+    path("files/<uuid:id_>/", files.download, name="download"),
+    # agency
+    path("agency/", agency.agency, name="agency"),
+    # office
+    path("plan/", plan.plan, name="plan"),
+    path("office/", overview.office, name="office"),
+    path("office/overdue/", overview.overdue, name="overdue"),
+    path("office/letters/", letters.letters, name="letters"),
+]

@@ -1,0 +1,130 @@
+"""How facts are said on a page: numbers, days, places, sources, in the language of the moment."""
+
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import get_language, gettext
+
+from chuanyu.core.service import Service
+from chuanyu.core.text import Text
+
+NODES = {"chongqing": Text("重庆", "Chongqing"), "sichuan": Text("四川", "Sichuan")}
+SIGNS = {"chongqing": Text("渝", "CQ"), "sichuan": Text("川", "SC")}
+MODES = {
+    "online": Text("全程网办", "Fully online"),
+    "relay": Text("异地代收代办", "Handed in anywhere, decided at home"),
+    "joint": Text("多地联办", "Both sides together"),
+}
+MODE_HINTS = {
+    "online": Text("从申请到办结都在网上，不用跑。", "From application to result online; no visit needed."),
+    "relay": Text("就近窗口收件，由有权的一方办理。", "Any counter takes your papers; the responsible side decides."),
+    "joint": Text("一处申请，两地一起办。", "Apply once; both sides work on it together."),
+}
+CERTAINTY = {
+    "sure": Text("已核定", "Confirmed"),
+    "likely": Text("待核对", "To be verified"),
+    "illustrative": Text("示例参数", "Illustrative"),
+}
+CHAPTERS = {
+    "education": Text("教育", "Education"),
+    "health": Text("健康", "Health"),
+    "culture": Text("文旅体", "Culture, travel and sport"),
+    "employment": Text("就业与社保", "Work and social insurance"),
+    "living": Text("住房与出行", "Housing and transport"),
+    "safety": Text("安全与治理", "Safety"),
+}
+# What residents look for, in the order of a life: key of `life` in service.yaml → (words, icon)
+LIVES = {
+    "study": (Text("上学", "Study"), "study"),
+    "work": (Text("就业", "Work"), "work"),
+    "ill": (Text("看病", "Fall ill"), "ill"),
+    "child": (Text("生育", "Have a child"), "child"),
+    "home": (Text("买房租房", "Buy or rent a home"), "home"),
+    "move": (Text("迁居", "Move"), "move"),
+    "travel": (Text("出行", "Travel"), "travel"),
+    "business": (Text("创业", "Start a business"), "business"),
+    "old": (Text("养老", "Grow old"), "old"),
+    "help": (Text("求助", "Need help"), "help"),
+}
+UNITS = {
+    "years": Text("年", "years"),
+    "months": Text("个月", "months"),
+    "days": Text("天", "days"),
+    "working_days": Text("个工作日", "working days"),
+    "age": Text("周岁", "years of age"),
+}
+
+
+def language() -> str:
+    return get_language() or "zh-hans"
+
+
+def say(text: Any) -> str:
+    """A `Text` in the language of the page; None as nothing; anything else as it is."""
+    if text is None:
+        return ""
+    return text.say(language()) if isinstance(text, Text) else str(text)
+
+
+def pair(data: Any) -> Text:
+    """A Text out of the {zh, en} of a YAML or JSON file; a plain string counts for both."""
+    return Text(data["zh"], data["en"]) if isinstance(data, dict) else Text(str(data), str(data))
+
+
+def day(value: date | datetime | str | None) -> str:
+    """2025年3月3日 / 3 March 2025; a moment counts as its day in Asia/Shanghai; a text is an ISO date."""
+    if not value:
+        return ""
+    if isinstance(value, str):
+        value = date.fromisoformat(value)
+    if isinstance(value, datetime):
+        value = localtime(value).date()
+    return date_format(value, "j F Y" if language().startswith("en") else "Y年n月j日")
+
+
+def moment(value: datetime | None) -> str:
+    """The day and the minute, in Asia/Shanghai."""
+    if value is None:
+        return ""
+    return f"{day(value)} {localtime(value):%H:%M}"
+
+
+def money(value: Any) -> str:
+    """ "40660.37" → "40,660.37". What is no number stays as it is."""
+    try:
+        return f"{Decimal(str(value)):,.2f}"
+    except InvalidOperation:
+        return str(value)
+
+
+def amount(value: Any, unit: str) -> str:
+    """A value with its unit, as a sentence carries it: 12%, 1,650.00 元, 15 个工作日."""
+    if isinstance(value, tuple | list):
+        return gettext("、").join(str(v) for v in value)
+    if unit == "CNY":
+        return gettext("%(amount)s 元") % {"amount": money(value)}
+    if unit == "ratio":
+        return f"{(Decimal(str(value)) * 100).normalize():f}%"
+    if unit == "date":
+        return day(value)
+    if unit == "flag":
+        return gettext("是") if value in (True, "true") else gettext("否")
+    if unit in UNITS:
+        return f"{value} {say(UNITS[unit])}" if language().startswith("en") else f"{value} {UNITS[unit].zh}"
+    return str(value)
+
+
+def source(service: Service, ref: str) -> str:
+    """ "gbf-2009-66#4" → 国办发〔2009〕66号 第4条; an unknown key stays visible rather than vanishing."""
+    key, _, article = ref.partition("#")
+    if not key:
+        return ""
+    basis = service.basis.get(key)
+    title = say(basis.title) if basis else key
+    if not article:
+        return title
+    return gettext("%(title)s 第%(article)s条") % {"title": title, "article": article}
+
