@@ -50,6 +50,30 @@ ACCESS: dict[str, frozenset[str]] = {
     "mfa_deactivate_totp": RESIDENT,  # staff can't do without
     "mfa_view_recovery_codes": ANY,
     "mfa_generate_recovery_codes": ANY,
+    # portal
+    "portal:home": PUBLIC,
+    "portal:large_text": PUBLIC,
+    "portal:design": PUBLIC,
+    "portal:services": PUBLIC,
+    "portal:guide": PUBLIC,
+    "portal:plan": PUBLIC,
+    "portal:agency": PUBLIC,
+    "portal:apply": RESIDENT,
+    "portal:check": RESIDENT,
+    "portal:sent": RESIDENT,
+    "portal:my_cases": RESIDENT,
+    "portal:tracker": RESIDENT,
+    "portal:my_act": RESIDENT,
+    "portal:my_file": RESIDENT,
+    "portal:accesses": RESIDENT,
+    "portal:download": RESIDENT | CLERK | OFFICER,
+    "portal:worklist": CLERK | OFFICER,
+    "portal:workspace": CLERK | OFFICER,
+    "portal:act": CLERK,
+    "portal:file": CLERK,
+    "portal:office": OFFICE,
+    "portal:overdue": OFFICER | OFFICE,
+    "portal:letters": OFFICER | OFFICE,
     # API
     "api:api-root": PUBLIC,
     "api:openapi-json": PUBLIC,
@@ -63,7 +87,15 @@ ACCESS: dict[str, frozenset[str]] = {
 
 # All that a staff session reaches before its second factor was shown
 BEFORE_SECOND_FACTOR = frozenset(
-    {"account_logout", "account_reauthenticate", "mfa_activate_totp", "mfa_reauthenticate", "set_language", "health"}
+    {
+        "account_logout",
+        "account_reauthenticate",
+        "mfa_activate_totp",
+        "mfa_reauthenticate",
+        "set_language",
+        "portal:large_text",
+        "health",
+    }
 )
 
 Answer = Literal["allow", "sign_in", "second_factor", "forbidden", "not_found"]
