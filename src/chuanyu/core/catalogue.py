@@ -136,7 +136,7 @@ def load(folder: Path | None = None) -> Catalogue:
 
 
 def drafts(folder: Path | None = None) -> list[Draft]:
-    """Every service folder below `folder`, read. Nothing is raised for what is wrong with a service."""
+    """Every service folder at or below `folder`, read. Nothing is raised for what is wrong with a service."""
     root = (folder or SERVICES).resolve()
     found: list[Draft] = []
     keys: dict[str, Path] = {}
@@ -161,10 +161,14 @@ def shown(file: Path) -> str:
         return str(file)
 
 
-def _folders(root: Path) -> Iterator[Path]:
-    for chapter in root.iterdir():
-        if chapter.is_dir() and chapter.name[0] not in "._":
-            yield from (place for place in chapter.iterdir() if place.is_dir() and place.name[0] not in "._")
+def _folders(root: Path) -> list[Path]:
+    """The service folders of a folder of chapters, of one chapter, or of one service."""
+    if (root / "service.yaml").is_file():
+        return [root]
+    inner = [place for place in root.iterdir() if place.is_dir() and place.name[0] not in "._"]
+    if any((place / "service.yaml").is_file() for place in inner):
+        return inner
+    return [place for chapter in inner for place in chapter.iterdir() if place.is_dir() and place.name[0] not in "._"]
 
 
 def _draft(folder: Path) -> Draft:
@@ -182,16 +186,16 @@ def _draft(folder: Path) -> Draft:
     )
     if not file.is_file():
         draft.add([Finding("", "no_declaration", "the folder of a service has a service.yaml")])
-    draft.add(draft.sheet.findings)
     if draft.sheet.data is not None:
         draft.declared, found = examine(draft.sheet.data)
-        draft.add(found)
+        draft.sheet.find(found)
+    draft.add(draft.sheet.findings)
     if draft.examples_sheet is not None:
-        draft.add(draft.examples_sheet.findings, draft.examples_sheet)
         if draft.examples_sheet.data is not None:
             found = []
             draft.examples = EXAMPLES.fit(draft.examples_sheet.data, "", "the examples", found)
-            draft.add(found, draft.examples_sheet)
+            draft.examples_sheet.find(found)
+        draft.add(draft.examples_sheet.findings, draft.examples_sheet)
     for read in draft.sources.values():
         draft.problems += [Problem(shown(read.file), one.line, one.message, one.code) for one in read.findings]
     _import(draft, package)

@@ -53,6 +53,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
         return None if found is None or (found.until is not None and found.until < day) else found
 
 
+class UnitError(ValueError):
+    """A declared value that does not fit its unit; the message says what would."""
+
+
 class NoParameter(LookupError):
     """Nothing is declared for that day at that node."""
 
@@ -93,34 +97,37 @@ class Parameters:
 
 
 def typed(unit: str, value: Any) -> Any:
-    """A declared value as Python type of its unit. Raises ValueError with what would be right."""
+    """A declared value as Python type of its unit. Raises UnitError."""
     match unit:
         case "ratio":
             if isinstance(value, str) and _RATIO.fullmatch(value):
                 return Decimal(value)
-            raise ValueError('a ratio is written in quotes, like "0.12"')
+            raise UnitError('a ratio is written in quotes, like "0.12"')
         case "CNY":
             try:
                 if not isinstance(value, str) or value.startswith("-"):
                     raise MoneyError
                 return Money.parse(value)
             except MoneyError:
-                raise ValueError('an amount of yuan is written in quotes, like "1650.00"') from None
+                raise UnitError('an amount of yuan is written in quotes, like "1650.00"') from None
         case "date":
-            if isinstance(value, str) and _DATE.fullmatch(value):
-                return date.fromisoformat(value)
-            raise ValueError("a date is written like 2025-01-01")
+            try:
+                if isinstance(value, str) and _DATE.fullmatch(value):
+                    return date.fromisoformat(value)
+            except ValueError:
+                pass
+            raise UnitError("a date is written like 2025-01-01")
         case "flag":
             if isinstance(value, bool):
                 return value
-            raise ValueError("a flag is true or false")
+            raise UnitError("a flag is true or false")
         case "codes":
             if isinstance(value, list | tuple) and value and all(isinstance(code, str) and code for code in value):
                 return tuple(value)
-            raise ValueError("codes are a list of texts")
+            raise UnitError("codes are a list of texts")
         case "months" | "years" | "days" | "working_days" | "count" | "age":
             if type(value) is int and 0 <= value < 10**9:
                 return value
-            raise ValueError(f"{unit} is a whole number, not negative")
+            raise UnitError(f"{unit} is a whole number, not negative")
         case _:
-            raise ValueError(f"unknown unit {unit!r}: one of {', '.join(UNITS)}")
+            raise UnitError(f"unknown unit {unit!r}: one of {', '.join(UNITS)}")

@@ -42,6 +42,15 @@ class Sheet:
             path = path.rpartition(".")[0]
         return self.lines.get(path, 1)
 
+    def find(self, findings: list[Finding]) -> None:
+        """Add what is wrong with the data; where a value could not be read, nothing more is said of it."""
+        unread = {finding.path for finding in self.findings}
+        self.findings += [finding for finding in findings if finding.path not in unread]
+
+    def amiss(self, path: str) -> bool:
+        """Whether something at or below a path has been found wrong."""
+        return any(finding.path == path or finding.path.startswith(path + ".") for finding in self.findings)
+
 
 def read(file: Path) -> Sheet:
     """Read one file. What is wrong with it is in `findings`; nothing is raised but OSError."""
@@ -58,6 +67,9 @@ def read(file: Path) -> Sheet:
         return sheet
     except YAMLError as error:
         sheet.findings.append(Finding("", "yaml", f"is not YAML: {str(error).splitlines()[0]}"))
+        return sheet
+    except RecursionError:
+        sheet.findings.append(Finding("", "yaml", "is nested too deeply"))
         return sheet
     if isinstance(node, MappingNode):
         sheet.data = _Reader(sheet).plain(node, "")

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from chuanyu.core.outcomes import KINDS
-from chuanyu.core.parameters import Parameter, Value, typed
+from chuanyu.core.parameters import Parameter, UnitError, Value, typed
 from chuanyu.core.service import NODES, Act, Declared, Procedure, State
 from chuanyu.core.sheet import Finding
 
@@ -54,7 +54,7 @@ def _values(view: Declared, parameter: Parameter, values: list[Value], at: str) 
         if parameter.unit and value.value is not None:
             try:
                 typed(parameter.unit, value.value)
-            except ValueError as error:
+            except UnitError as error:
                 yield Finding(f"{at}.{index}.value", "value", f"value of parameter {parameter.key!r}: {error}")
         if unknown_basis(view, value.ref):
             yield Finding(f"{at}.{index}.ref", "ref", _no_basis(value.ref))
@@ -100,7 +100,7 @@ def _promise(view: Declared) -> Iterator[Finding]:
         yield Finding("watch.promise.ref", "ref", _no_basis(view.promise.ref))
     try:
         fits = not view.promise.share or 0 < typed("ratio", view.promise.share) <= 1
-    except ValueError:
+    except UnitError:
         fits = False
     if not fits:
         yield Finding("watch.promise.share", "promise", "'share' of the promise is a ratio above 0 and up to \"1\"")

@@ -7,7 +7,7 @@ from typing import Any
 
 from chuanyu.core.catalogue import Draft, Problem
 from chuanyu.core.documents import DocumentError
-from chuanyu.core.parameters import NoParameter
+from chuanyu.core.parameters import NoParameter, UnitError
 from chuanyu.core.rules import Decision, RuleError, decide
 from chuanyu.core.service import NODES, Service
 from chuanyu.core.sheet import Finding
@@ -20,9 +20,9 @@ def check(draft: Draft) -> list[Problem]:
         return []
     found: list[Problem] = []
     for index, example in enumerate(draft.examples.get("decisions", ())):
-        if example["rule"]:
-            findings = _example(service, example, f"decisions.{index}")
-            found += draft.located(findings, draft.examples_sheet)
+        at = f"decisions.{index}"
+        if not draft.examples_sheet.amiss(at):
+            found += draft.located(_example(service, example, at), draft.examples_sheet)
     return found
 
 
@@ -53,6 +53,8 @@ def _example(service: Service, example: dict[str, Any], at: str) -> Iterator[Fin
         for one in error.errors:
             path = f"{at}.given.{dotted(one.path)}"
             yield Finding(path, "example_decode", f"{one.path}: {one.message.en}")
+    except UnitError:
+        pass  # the parameter itself is reported
     except (NoParameter, RuleError) as error:
         yield Finding(at, "example_differs", str(error))
     except Exception as error:  # a rule may fail in any way on what it was given; that is its example's problem
@@ -66,6 +68,7 @@ def _compare(expect: dict[str, Any], decision: Decision, at: str) -> Iterator[Fi
     given = decision.plain()
     if "outcome" not in expect and "value" not in expect:
         yield Finding(f"{at}.expect", "missing_key", "an example expects an 'outcome' or a 'value'")
+        return
     for key, expected in ({"outcome": "value"} | expect if "value" in expect else expect).items():
         if given.get(key) != expected or type(given.get(key)) is not type(expected):
             message = f"expected {key} {expected!r}, the rule gives {_said(given)}"

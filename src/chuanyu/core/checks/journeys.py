@@ -1,28 +1,30 @@
 """The journeys of a service: each step is one that can be taken in the state the journey has reached."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chuanyu.core.catalogue import Draft, Problem
 from chuanyu.core.checks.examples import dotted
 from chuanyu.core.documents import Document, DocumentError, Person, decode
-from chuanyu.core.service import Act, Procedure, Service, State
+from chuanyu.core.service import Act, DeclaredDocument, Procedure, Service, State
 from chuanyu.core.sheet import Finding
 
 
 def check(draft: Draft) -> list[Problem]:
     """Walk every journey through the procedure, and decode every document in it."""
     service = draft.service()
-    if service is None or draft.examples_sheet is None:
+    if service is None or draft.declared is None or draft.examples_sheet is None:
         return []
     found: list[Problem] = []
     for index, journey in enumerate(draft.examples.get("journeys", ())):
         at = f"journeys.{index}"
+        if draft.examples_sheet.amiss(at):
+            continue
         if service.procedure is None:
             findings = [Finding(at, "journey", "there is no journey through a service without 'cases'")]
             found += draft.located(findings, draft.examples_sheet)
             continue
-        walk = _Walk(service, service.procedure)
+        walk = _Walk(service, service.procedure, draft.declared.documents)
         found += draft.located(walk.documents(journey, at), draft.examples_sheet)
         found += draft.located(walk.steps(journey["steps"], at), draft.examples_sheet)
     return found
@@ -31,8 +33,9 @@ def check(draft: Draft) -> list[Problem]:
 class _Walk:
     """Without running rules: where a step's outcome is not said, all its targets are possible."""
 
-    def __init__(self, service: Service, procedure: Procedure):
+    def __init__(self, service: Service, procedure: Procedure, declared: Mapping[str, DeclaredDocument]):
         self.service = service
+        self.declared = declared
         self.procedure = procedure
         self.states: set[str] = set()
 
@@ -43,12 +46,12 @@ class _Walk:
             here = f"{at}.register.{index}"
             if owner and owner != self.service.key:
                 continue  # another service's document: its own folder knows it
-            spec = self.service.documents.get(name)
-            if spec is None or not spec.register:
+            document = self.declared.get(name)
+            if document is None or not document.register:
                 message = f"{name!r} is no document of this service that a register holds"
                 yield Finding(f"{here}.document", "journey", message)
-            else:
-                yield from self.decoded(spec.cls, entry["body"], f"{here}.body")
+            elif name in self.service.documents:
+                yield from self.decoded(self.service.documents[name].cls, entry["body"], f"{here}.body")
 
     def steps(self, steps: list[dict[str, Any]], at: str) -> Iterator[Finding]:
         for index, step in enumerate(steps):
@@ -71,7 +74,7 @@ class _Walk:
                 if not acts:
                     yield Finding(f"{here}.do", "journey", f"there is no act {step['do']!r} in state {self.reached()}")
                     return
-                if not any(_may(step["as"], state, act) for state, act in acts):
+                if not any(self.may(step["as"], state, act) for state, act in acts):
                     yield Finding(f"{here}.as", "journey", f"{step['as']!r} can't do {step['do']!r} there")
                 takes = tuple(name for _, act in acts for name in act.takes)
                 targets = self.targets(step, acts)
@@ -114,12 +117,12 @@ class _Walk:
         except TypeError:
             pass  # the class itself is badly written: that has been said
 
+    def may(self, who: str, state: State, act: Act) -> bool:
+        """Whether a step's actor is who the act is for; the counter may file what an applicant brings."""
+        if who == "resident":
+            return act.by == "applicant"
+        actor = state.owner if act.by == "owner" else act.by
+        return actor in ("applicant", who) or actor not in self.procedure.parties  # no party: that has been said
+
     def reached(self) -> str:
         return " or ".join(repr(name) for name in sorted(self.states))
-
-
-def _may(who: str, state: State, act: Act) -> bool:
-    """Whether a step's actor is who the act is for; the counter may file what an applicant brings."""
-    if who == "resident":
-        return act.by == "applicant"
-    return act.by == "applicant" or who == (state.owner if act.by == "owner" else act.by)

@@ -10,13 +10,13 @@ HELP = "check every service: one line per problem, with file and line"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", nargs="?", type=Path, help="a folder of chapters (default: the installed services)")
+    parser.add_argument("folder", nargs="?", type=Path, help="chapters, a chapter or a service (default: all installed)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 and silent when all is well; 1 with a line per problem; 2 where there is no such folder."""
-    if args.folder is not None and not args.folder.is_dir():
-        print(f"chuanyu check: there is no folder {args.folder}", file=sys.stderr)
+    """0 and silent when all is well; 1 with a line per problem; 2 where there is no service."""
+    if args.folder is not None and next(args.folder.glob("**/service.yaml"), None) is None:
+        print(f"chuanyu check: there is no service in {args.folder}", file=sys.stderr)
         return 2
     problems = check(args.folder)
     for problem in problems:
