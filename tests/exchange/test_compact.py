@@ -2,20 +2,24 @@
 
 import base64
 import stat
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pair
+import psycopg
 import pytest
 from pair import NOW, Pair
 
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
 from chuanyu.exchange import compact as agreement
-from chuanyu.exchange import grants, keys, signing
+from chuanyu.exchange import grants, installed, keys, signing
 from chuanyu.exchange.compact import Compact, Signature, Signed
 from chuanyu.exchange.errors import CompactError
+from chuanyu.exchange.models import Compact as CompactRow
+from link import Link
 
 SERVICES = {"moving"}
 
@@ -226,3 +230,98 @@ def test_the_second_suite_signs_too(two: Pair, tmp_path: Path) -> None:
         len(base64.b64decode(agreement.sign(two.compact, two.held("sichuan").signer(two.compact, NOW)).signature)) == 64
     )
     verify(two, two.sign(two.next()), two.compact)
+
+
+# --- installed at a node ---------------------------------------------------------------------------------------------
+
+
+def next_of(link: Link, **change: object) -> Signed:
+    """The next version after the one in force, signed by both nodes."""
+    current = installed.current()
+    parts = {
+        "nodes": current.nodes,
+        "agencies": current.agencies,
+        "grants": current.grants,
+        "issued": datetime.now(UTC),
+    }
+    new = agreement.propose(current, **(parts | change))  # type: ignore[arg-type]
+    return sign_by_both(link, new, current)
+
+
+def sign_by_both(link: Link, new: Compact, current: Compact) -> Signed:
+    held = {node: keys.load(link.nodes.places[node].home, node) for node in NODES}
+    return Signed(compact=new, signatures={node: agreement.sign(new, held[node].signer(current)) for node in NODES})
+
+
+def test_both_nodes_have_the_same_compact_in_force(link: Link) -> None:
+    found = []
+    for node in NODES:
+        with link.at(node):
+            found.append(installed.current().digest)
+            assert installed.adopt().digest == found[0]  # once more changes nothing
+    assert found[0] == found[1]
+
+
+def test_a_node_installs_what_both_signed_and_nothing_older(link: Link) -> None:
+    old = installed.current()
+    signed = next_of(link, grants=old.grants[1:])
+    assert installed.install(signed).version == old.version + 1
+    assert installed.current() == signed.compact
+    for again in (signed, Signed(compact=old, signatures={})):
+        with pytest.raises(CompactError, match="not_newer"):
+            installed.install(again)
+    assert installed.current() == signed.compact
+    assert "marketing" not in installed.purposes() and "own_data" in installed.purposes()
+
+
+@pytest.mark.parametrize("missing", NODES)
+def test_a_node_refuses_what_one_side_did_not_sign(link: Link, missing: str) -> None:
+    signed = next_of(link)
+    rest = {node: one for node, one in signed.signatures.items() if node != missing}
+    with pytest.raises(CompactError, match="unsigned"):
+        installed.install(msgspec.structs.replace(signed, signatures=rest))
+
+
+def test_a_node_refuses_unknown_agencies_and_services(link: Link) -> None:
+    current = installed.current()
+    for change in ({"service": "alchemy"}, {"to": "sichuan/mint"}):
+        grant = msgspec.structs.replace(current.grants[-1], id="new", **change)
+        with pytest.raises(CompactError, match=f"unknown .* {next(iter(change.values()))}"):
+            installed.install(next_of(link, grants=(*current.grants, grant)))
+    assert installed.current() == current
+
+
+def test_the_first_must_be_compared_by_a_person(link: Link) -> None:
+    signed = agreement.parse_signed((link.nodes.places["chongqing"].home / installed.FILE).read_bytes())
+    CompactRow.objects.all().delete()
+    with pytest.raises(CompactError, match="no_compact"):
+        installed.current()
+    for trust in ("", signed.compact.digest[:15], "0" * 64):
+        with pytest.raises(CompactError, match=f"not_trusted.*{signed.compact.digest}"):
+            installed.install(signed, trust=trust)
+    assert installed.install(signed, trust=signed.compact.digest[:16]) == signed.compact
+
+
+def test_the_gateway_is_told(link: Link) -> None:
+    with psycopg.connect(link.nodes.places["chongqing"].database_url, autocommit=True) as ear:
+        ear.execute(f"LISTEN {installed.CHANNEL}")
+        installed.install(next_of(link))
+        assert list(ear.notifies(timeout=2, stop_after=1))
+
+
+def test_establishing_again_follows_a_change_of_address_or_service(tmp_path: Path) -> None:
+    homes = [SimpleNamespace(node=node, home=tmp_path / node, gateway_url=f"http://127.0.0.1/{node}") for node in NODES]
+    first = installed.establish(homes)
+    verify_now(first, None)
+    assert installed.establish(homes) == first
+    homes[0].gateway_url = "http://127.0.0.1:9/elsewhere"
+    second = installed.establish(homes)
+    assert second.compact.version == 2
+    verify_now(second, first.compact)
+    third = installed.establish(homes, services=[])
+    assert {grant.service for grant in third.compact.grants} == {"own_data"}
+    verify_now(third, second.compact)
+
+
+def verify_now(signed: Signed, trusted: Compact | None) -> None:
+    agreement.verify(signed, trusted=trusted, now=datetime.now(UTC))

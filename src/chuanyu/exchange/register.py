@@ -129,6 +129,9 @@ def _wrong_columns(header: list[str], cls: type[Document]) -> Iterator[RowError]
     for name in REQUIRED:
         if name not in header:
             yield RowError(1, name, Text("缺少此列。", "This column is missing."))
+    for field in fields(cls):  # a column, not a cell: a list without any column would silently be empty
+        if field.required and not any(name.split(".")[0] == field.name for name in header):
+            yield RowError(1, field.name, Text("缺少此列。", "This column is missing."))
     for name in header:
         if header.count(name) > 1 and name:
             yield RowError(1, name, Text("此列出现了两次。", "This column is there twice."))

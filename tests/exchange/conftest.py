@@ -1,0 +1,5 @@
+"""What tests of exchange share."""
+
+from link import link
+
+__all__ = ["link"]
