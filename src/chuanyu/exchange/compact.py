@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from chuanyu.core.canonical import canonical
+from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
 from chuanyu.exchange import signing
 from chuanyu.exchange.errors import CompactError
@@ -221,6 +222,9 @@ def _verifies(key: PublicKey, data: bytes, signature: str) -> bool:
 def problems(compact: Compact, *, agencies: Collection[str], services: Collection[str]) -> list[Text]:
     """What makes a compact unfit for this node: names this node does not know, and lines that contradict each other."""
     found: list[Text] = []
+    if set(compact.nodes) != set(NODES):
+        both = " + ".join(NODES)
+        found.append(Text(f"协议须由 {both} 两个节点订立。", f"A compact is between {both}."))
     for name, node in compact.nodes.items():
         if not node.keys or not node.agreement:
             found.append(Text(f"节点 {name} 没有密钥。", f"The node {name} has no keys."))

@@ -45,21 +45,29 @@ class Home(Protocol):
 
 def current() -> Compact:
     """The compact in force at this node. Raises CompactError("no_compact") before the first is installed."""
-    version = Row.objects.order_by("-version").values_list("version", flat=True).first()
-    if version is None:
+    newest = Row.objects.order_by("-version").values_list("version", "since").first()
+    if newest is None:
         raise CompactError("no_compact", Text("本节点还没有安装协议。", "This node has no compact installed."))
-    return _installed(here(), version)
+    return _installed(here(), *newest)
+
+
+def signed() -> Signed:
+    """The compact in force with its signatures, as the file others can verify. Raises CompactError."""
+    compact = current()
+    signatures = Row.objects.values_list("signatures", flat=True).get(pk=compact.version)
+    return Signed(compact=compact, signatures=msgspec.convert(signatures, dict[str, agreement.Signature]))
 
 
 @lru_cache(maxsize=64)
-def _installed(node: str, version: int) -> Compact:
+def _installed(node: str, version: int, since: datetime) -> Compact:
+    """Read once: a row never changes. `since` tells two databases apart in which the same version was installed."""
     return agreement.parse(Row.objects.values_list("body", flat=True).get(pk=version))
 
 
 def purposes() -> frozenset[str]:
     """Every purpose of every compact this node ever installed: the log may speak of any."""
-    versions = Row.objects.values_list("version", flat=True)
-    return frozenset[str]().union(*(_installed(here(), version).purposes for version in versions))
+    installed = Row.objects.values_list("version", "since")
+    return frozenset[str]().union(*(_installed(here(), version, since).purposes for version, since in installed))
 
 
 def sealer(compact: Compact | None = None) -> Sealer:
