@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from chuanyu.cases import declarations, errors, evidence
@@ -40,6 +41,10 @@ from chuanyu.core.service import Act
 from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here, peer
 
+MOVING = (
+    *("declaration", "state", "final", "owner", "since", "sequence", "head", "shipped", "posting"),
+    *("received", "due", "provisional", "escalated"),
+)  # the columns of a case that a step can change
 FILES = 20  # attachments a case can have
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is read for something else
 
@@ -47,12 +52,22 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is re
 # ---- what people do
 
 
-@transaction.atomic
 def start(*, service: str, actor: Actor, person: UUID, documents: dict[str, Any], request_id: UUID) -> Acted:
     """File a case for `person` here. The same `request_id` again answers with the same case.
 
     `documents`: name → plain data. Raises CaseError; code "duplicate" carries the first case.
     """
+    try:
+        with transaction.atomic():
+            return _start(service, actor, person, documents, request_id)
+    except IntegrityError:
+        first = Case.objects.filter(Q(pk=request_id) | Q(service=service, person=person, final=False)).first()
+        if first is None:
+            raise
+        raise CaseError("duplicate", errors.ALREADY_OPEN, case=first.pk) from None  # two at once: the other was first
+
+
+def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], request_id: UUID) -> Acted:
     if not (actor.is_person(person) or "clerk" in actor.roles or actor.is_system):
         raise CaseError("not_yours", errors.NOT_YOURS)
     declared = catalogue().get(service)
@@ -62,16 +77,16 @@ def start(*, service: str, actor: Actor, person: UUID, documents: dict[str, Any]
     parties = resolve(procedure, here(), peer())
     if actor.kind == "staff" and f"{here()}/{actor.agency}" not in parties.values():
         raise CaseError("not_yours", errors.NOT_YOURS)
-    if again := Case.objects.filter(pk=request_id).first():
+    known = list(Case.objects.filter(Q(pk=request_id) | Q(service=service, person=person, final=False)))
+    if again := next((case for case in known if case.pk == request_id), None):
         if again.person != person or again.service != service:
             raise CaseError("not_yours", errors.NOT_YOURS)
         return _acted(again, None)
-    if first := Case.objects.filter(service=service, person=person, final=False).first():
-        raise CaseError("duplicate", errors.ALREADY_OPEN, case=first.pk)
+    if known:
+        raise CaseError("duplicate", errors.ALREADY_OPEN, case=known[0].pk)
     taken = evidence.take(declared.documents, procedure.start_takes, documents)
     now = timezone.now()
-    owner = procedure.states[procedure.start_state].owner
-    agency = next((a for a in parties.values() if a.startswith(f"{here()}/")), "")
+    owner = parties[procedure.states[procedure.start_state].owner or ""]
     case = Case(
         id=request_id,
         reference=_reference(request_id),
@@ -88,7 +103,7 @@ def start(*, service: str, actor: Actor, person: UUID, documents: dict[str, Any]
         previous="",
         at=_stamp(now),
         node=here(),
-        agency=parties[owner] if owner and parties[owner].startswith(f"{here()}/") else agency,
+        agency=owner if _ours(owner) else next(a for a in parties.values() if _ours(a)),
         by="applicant" if actor.kind == "resident" else "staff",
         kind=START,
         source="",
@@ -96,12 +111,7 @@ def start(*, service: str, actor: Actor, person: UUID, documents: dict[str, Any]
         documents={name: digest(body) for name, body in taken.items()},
         declaration=case.declaration_id,
     )
-    try:
-        with transaction.atomic():
-            _append(case, step, NOWHERE, taken, actor)
-    except IntegrityError as error:
-        first = Case.objects.filter(service=service, person=person, final=False).first()
-        raise CaseError("duplicate", errors.ALREADY_OPEN, case=first.pk if first else None) from error
+    _append(case, step, NOWHERE, taken, actor)
     return _acted(case, None)
 
 
@@ -130,7 +140,7 @@ def act(
         raise CaseError("not_yours", errors.NOT_YOURS)
     if step.note and not note.strip():
         raise CaseError("needs_sentence", errors.NEEDS_SENTENCE)
-    if not found.owner.startswith(f"{here()}/") or found.posting:
+    if not _ours(found.owner) or found.posting:
         return _ask_owner(found, step, actor, documents or {}, note, request_id or uuid7())
     return _take(found, step, actor, documents or {}, note)
 
@@ -171,9 +181,9 @@ def posted(case: UUID) -> None:
     """The ledger took the money: the hand-over may leave."""
     found = _locked(case)
     found.posting = False
-    found.save(update_fields=["posting"])
-    settle_requests(found)
     ship(found)
+    found.save(update_fields=MOVING)
+    settle_requests(found)
 
 
 def posting_refused(case: UUID, sequence: int, reason: str) -> None:
@@ -195,8 +205,7 @@ def posting_refused(case: UUID, sequence: int, reason: str) -> None:
         outcome=Outcome(outcome="refuse", reason=f"posting_{reason}"),
         transfers=_step(event).transfers,
     )
-    found.posting = False
-    _append(found, step, position(found), {}, SYSTEM(here()))
+    _append(found, step, position(found, _step(event)), {}, SYSTEM(here()))
 
 
 def settle_requests(case: Case) -> None:
@@ -207,7 +216,7 @@ def settle_requests(case: Case) -> None:
             request.save(update_fields=["status", "reason"])
         elif case.posting:
             continue
-        elif case.owner.startswith(f"{here()}/"):
+        elif _ours(case.owner):
             _decide_request(case, request)
         elif request.node == here() and request.asked != case.owner:
             request.asked = case.owner
@@ -227,7 +236,7 @@ def escalate() -> int:
 def migrate(*, case: UUID, target: str, was: str, state: str) -> bool:
     """Move one case, owned here and still in state `was`, to `state` of the declaration `target`. False if it moved on."""
     found = _locked(case)
-    if found.final or found.posting or found.state != was or not found.owner.startswith(f"{here()}/"):
+    if found.final or found.posting or found.state != was or not _ours(found.owner):
         return False
     before = position(found)
     step = Step(
@@ -299,29 +308,27 @@ def _take(
 
 def _append(case: Case, step: Step, before: Position, documents: dict[str, Any], actor: Actor) -> None:
     """State, event, deadline, posting instruction and outbox row, in the caller's transaction."""
-    after = advance(
-        before,
-        step,
-        procedure=declarations.procedure(case.declaration_id),
-        parties=case.parties,
-        filed_at=case.filed_at,
-    )
+    procedure = declarations.procedure(case.declaration_id)
+    after = advance(before, step, procedure=procedure, parties=case.parties, filed_at=case.filed_at)
     place(case, step, after, received=datetime.fromisoformat(step.at))
     case.posting = bool(step.transfers) and step.kind == ACT
-    case.save(force_insert=after.sequence == 1)
-    event = Event(case=case, sequence=after.sequence, hash=after.head, body=step.plain(), actor=actor.id)
-    event.save(force_insert=True)
-    CaseDocument.objects.bulk_create(
-        CaseDocument(case=case, sequence=after.sequence, name=name, digest=step.documents[name], body=body)
-        for name, body in documents.items()
+    if after.sequence == 1:
+        case.save(force_insert=True)
+    Event(case=case, sequence=after.sequence, hash=after.head, body=step.plain(), actor=actor.id).save(
+        force_insert=True
     )
+    for name, body in documents.items():
+        row = CaseDocument(case=case, sequence=after.sequence, name=name, digest=step.documents[name], body=body)
+        row.save(force_insert=True)
     if step.kind == ACT:
         for transfer in step.transfers:
             instruct(case, step, transfer, side="payer")
     if step.attachments:
         Attachment.objects.filter(pk__in=step.attachments).update(sequence=after.sequence)
-    settle_requests(case)
     ship(case)
+    case.save(update_fields=MOVING)
+    if getattr(case, "asked", False):
+        settle_requests(case)
 
 
 def place(case: Case, step: Step, after: Position, *, received: datetime) -> None:
@@ -358,17 +365,16 @@ def instruct(case: Case, step: Step, transfer: Transfer, *, side: str) -> None:
 
 
 def position(case: Case, last: Step | None = None) -> Position:
-    """Where the case stands, as replay needs it; `last` is its last step where the caller has it at hand."""
-    last = last or _step(Event.objects.get(case=case, sequence=case.sequence))
+    """Where the case stands, as replay needs it; `last` is its last step, for those who may take it back."""
     return Position(
         sequence=case.sequence,
         head=case.head,
         state=case.state,
         owner=case.owner,
         final=case.final,
-        writer=case.owner.partition("/")[0] or last.node,
-        unsettled=tuple(t.id for t in last.transfers) if last.kind == ACT else (),
-        came_from=last.source,
+        writer=case.owner.partition("/")[0],
+        unsettled=tuple(t.id for t in last.transfers) if last and last.kind == ACT else (),
+        came_from=last.source if last else "",
     )
 
 
@@ -459,10 +465,16 @@ def _transfers(case: Case, posting: Any, value: Any) -> tuple[Transfer, ...]:
 
 
 def _locked(case: UUID) -> Case:
-    found = Case.objects.select_for_update().filter(pk=case).first()
+    """The case, locked until the transaction ends; `asked` says whether anyone's request waits to be decided."""
+    waiting = Request.objects.filter(case=OuterRef("pk"), status=Request.Status.WAITING)
+    found = Case.objects.select_for_update(of=("self",)).annotate(asked=Exists(waiting)).filter(pk=case).first()
     if found is None:
         raise CaseError("not_found", errors.NOT_FOUND)
     return found
+
+
+def _ours(agency: str) -> bool:
+    return agency.startswith(f"{here()}/")
 
 
 def _acted(case: Case, outcome: Outcome | None) -> Acted:

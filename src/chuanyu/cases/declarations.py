@@ -11,7 +11,7 @@ from chuanyu.core.service import Declared, Procedure, Service
 
 def keep(service: Service) -> str:
     """Store the service's declaration as it is today; returns its hash."""
-    if not Declaration.objects.filter(pk=service.hash).exists():
+    if not exists(service.hash):
         keep_plain(service.key, dict(service.declaration), service.hash)
     return service.hash
 
@@ -40,8 +40,7 @@ def procedure(hash_: str) -> Procedure:
 
 def body_of(hash_: str) -> dict[str, Any]:
     """The declaration as plain data, to send along."""
-    body: dict[str, Any] = Declaration.objects.get(pk=hash_).body
-    return body
+    return dict(by_hash(hash_).declaration)
 
 
 def exists(hash_: str) -> bool:

@@ -121,7 +121,6 @@ def take_events(envelope: Envelope, person: UUID | None) -> None:
     _store(case, new, documents)
     _mirror(case, new)
     actions.settle_requests(case)
-    actions.ship(case)
 
 
 @message(REQUEST)

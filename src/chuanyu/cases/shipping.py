@@ -16,7 +16,10 @@ EVENTS, REQUEST, ATTACHMENT = "case.events", "case.request", "case.attachment"
 
 
 def ship(case: Case) -> None:
-    """Send every event the other node has not seen, with its documents, once it concerns that node."""
+    """Send every event the other node has not seen, with its documents, once it concerns that node.
+
+    Sets `case.shipped`; the caller saves it.
+    """
     concerns = case.shipped > 0 or case.owner.startswith(f"{peer()}/")
     if not concerns or case.posting or case.shipped >= case.sequence or not _theirs(case):
         return
@@ -41,7 +44,6 @@ def ship(case: Case) -> None:
         body["declarations"] = {hash_: declarations.body_of(hash_) for hash_ in sorted(named)}
     _send(case, EVENTS, body, fields=sorted({d.name for d in documents}))
     case.shipped = case.sequence
-    case.save(update_fields=["shipped"])
     for attachment in (
         Attachment.objects.filter(case=case, node=here(), shipped=False, sequence__isnull=False) if case.files else ()
     ):
