@@ -60,7 +60,11 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     shutil.copytree(SOUND, root)
     file = root / "employment/sample/service.yaml"
     text = file.read_text(encoding="utf-8")
-    for old, new in (("mode: online", "mode: x"), ("clause: 15", "clause: 0"), ("      owner: new\n", "      ownr: new\n")):
+    for old, new in (
+        ("mode: online", "mode: x"),
+        ("clause: 15", "clause: 0"),
+        ("      owner: new\n", "      ownr: new\n"),
+    ):
         text = text.replace(old, new)
     file.write_text(text, encoding="utf-8")
     messages = [problem.message for problem in check(root)]

@@ -184,6 +184,7 @@ class Keys(Shape):
         if not isinstance(value, dict):
             if value is not None:
                 self.wrong(at, f"{where} must be a mapping with the keys {', '.join(self.keys)}", found)
+                found = []  # said once: its keys need not be reported as missing too
             value = {}
         for key in value:
             if key not in self.keys:
