@@ -201,6 +201,16 @@ def test_errors_are_limited() -> None:
     assert len(caught.value.errors) == 200
 
 
+@pytest.mark.parametrize(("code", "well"), [("511602", True), ("440000", True), ("513001", True), ("990000", False)])
+def test_division_is_of_a_province_there_is(code: str, well: bool) -> None:
+    address = {"street": "人民路", "place": code}
+    if well:
+        assert decode(Address, address).place == code
+    else:
+        with pytest.raises(DocumentError):
+            decode(Address, address)
+
+
 def test_documents_are_keyword_only_and_frozen() -> None:
     person = Person(birth=date(1990, 1, 1), sex=Sex.female)
     with pytest.raises(AttributeError):

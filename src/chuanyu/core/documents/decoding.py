@@ -5,10 +5,12 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from chuanyu.core.divisions import provinces
 from chuanyu.core.documents.fields import INTEGER, Document, Field, fields
 from chuanyu.core.money import Money, MoneyError
 from chuanyu.core.text import Text
@@ -145,7 +147,15 @@ def _text(field: Field, data: Any) -> str:
 def _division(field: Field, data: Any) -> str:
     if not isinstance(data, str) or not re.fullmatch("[0-9]{6}", data):
         raise _Wrong("form", "应是六位行政区划代码。", " must be a division code of six digits.")
+    if data[:2] not in _provinces():
+        raise _Wrong("form", f"：没有 {data[:2]} 开头的省份。", f": no province has codes that begin with {data[:2]}.")
     return data
+
+
+@cache
+def _provinces() -> frozenset[str]:
+    """First two digits; further down old papers carry codes that no table has any more, so they are not judged here."""
+    return frozenset(province.code[:2] for province in provinces())
 
 
 def _flag(field: Field, data: Any) -> bool:
