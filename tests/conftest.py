@@ -1,6 +1,8 @@
 """Tests run on a real PostgreSQL 18 of their own, as the role that owns nothing; two databases stand for the two nodes."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +23,10 @@ HOME_NODE, PEER_NODE = "chongqing", "sichuan"
 
 def _places() -> dict[str, place.Place]:
     """Both nodes' places in a folder that lasts as long as the run; nothing starts yet."""
-    os.environ["CHUANYU_VAR"] = tempfile.mkdtemp(prefix="chuanyu-tests-")
+    var = tempfile.mkdtemp(prefix="chuanyu-tests-")
+    os.chmod(var, 0o711)  # when root runs the tests, PostgreSQL is another user and must pass through
+    atexit.register(shutil.rmtree, var, ignore_errors=True)
+    os.environ["CHUANYU_VAR"] = var
     sockets = Path(tempfile.mkdtemp(prefix="chuanyu-", dir="/tmp"))
     sockets.rmdir()  # the server makes it, for its own user
     secrets = place.new(HOME_NODE, sockets=sockets)
@@ -209,3 +214,13 @@ def sign_in() -> Callable[[Any, Any], None]:
         session.save()
 
     return sign_in
+
+
+@pytest.fixture(scope="session")
+def live_nodes() -> Iterator[Any]:
+    """Two real nodes on ports of their own, with sample data, shared by all tests that only use them (see live.Pair)."""
+    from live import Pair
+
+    with Pair() as pair:
+        pair.start()
+        yield pair

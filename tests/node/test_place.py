@@ -52,7 +52,7 @@ def test_repr_tells_no_secret(var: Path) -> None:
 
 
 def test_sentences_for_what_is_missing_or_broken(var: Path) -> None:
-    with pytest.raises(place.PlaceError, match="not set up yet.*chuanyu up"):
+    with pytest.raises(place.PlaceError, match=r"not set up yet.*chuanyu up"):
         place.Place.load("sichuan")
     with pytest.raises(place.PlaceError, match="no node “guizhou”"):
         place.Place.load("guizhou")

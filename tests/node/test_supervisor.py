@@ -60,7 +60,7 @@ def test_says_what_the_program_said_last(here: place.Place) -> None:
     one = child(here, "crasher", [sys.executable, "-c", "raise SystemExit('no such table')"])
     watched = Supervisor(say=lambda _: None)
     watched.children = [one]
-    with pytest.raises(NotReady, match="chongqing crasher does not start.*no such table"):
+    with pytest.raises(NotReady, match=r"chongqing crasher does not start.*no such table"):
         watched.until_ready()
 
 

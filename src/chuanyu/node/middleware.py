@@ -36,18 +36,17 @@ def trace(get_response: Next) -> Next:
     def middleware(request: HttpRequest) -> HttpResponse:
         begun = time.perf_counter()
         request.trace = uuid.uuid4().hex[:16]  # type: ignore[attr-defined]
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(trace=request.trace)  # type: ignore[attr-defined]
-        response = get_response(request)
-        response["X-Trace-Id"] = request.trace  # type: ignore[attr-defined]
-        # the path without its query: a search term may name a person
-        log.info(
-            "request",
-            method=request.method,
-            path=request.path,
-            status=response.status_code,
-            ms=round((time.perf_counter() - begun) * 1000, 1),
-        )
+        with structlog.contextvars.bound_contextvars(trace=request.trace):  # type: ignore[attr-defined]
+            response = get_response(request)
+            response["X-Trace-Id"] = request.trace  # type: ignore[attr-defined]
+            # the path without its query: a search term may name a person
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                ms=round((time.perf_counter() - begun) * 1000, 1),
+            )
         return response
 
     return middleware

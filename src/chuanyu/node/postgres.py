@@ -165,6 +165,8 @@ class Server:
         self.end_leftover()
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.rmtree(self.data.with_name("postgres.new"), ignore_errors=True)
+        if self.data.parent.parent == SYSTEM:
+            shutil.rmtree(self.data.parent, ignore_errors=True)
 
     def end_leftover(self) -> None:
         """End servers on this data folder that no supervisor holds any more."""

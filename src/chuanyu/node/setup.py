@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from chuanyu.node import database, place, postgres, supervisor
+from chuanyu.node import database, place, postgres, processes, supervisor
 
 
 class StepFailed(Exception):
@@ -44,19 +45,36 @@ def ready_database(here: place.Place, server: postgres.Server | None) -> None:
     database.create(superuser, database=data["database"], passwords=passwords)
 
 
-def command(here: place.Place, *words: str) -> str:
-    """Run a `chuanyu` sub-command as a process of this node; what it printed. StepFailed with what it said when it fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "chuanyu.node.cli", *words],
-        env=supervisor.environment(here, words[0]),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing."]
-        raise StepFailed(f"{here.node}: `chuanyu {' '.join(words)}` failed: " + "\n".join(said[:40]))
-    return done.stdout
+def command(nodes: Iterable[place.Place], *words: str) -> None:
+    """Run a `chuanyu` sub-command as a process of each node, all at once; "{node}" in `words` is its name.
+
+    StepFailed with what it said when one fails.
+    """
+    running = []
+    for here in nodes:
+        own = [word.format(node=here.node) for word in words]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "chuanyu.node.cli", *own],
+            env=supervisor.environment(here, words[0]),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,  # a Ctrl-C at the terminal is ours to handle
+            preexec_fn=processes.dies_with_parent(signal.SIGTERM),
+        )
+        running.append((here, own, process))
+    try:
+        for here, own, process in running:
+            _, said = process.communicate()
+            if process.returncode:
+                words_said = "\n".join([line for line in said.splitlines() if line.strip()][:40]) or "it said nothing."
+                raise StepFailed(f"{here.node}: `chuanyu {' '.join(own)}` failed: {words_said}")
+    finally:
+        left = [process for *_, process in running if process.poll() is None]
+        processes.end([process.pid for process in left], first=signal.SIGTERM, patience=10)
+        for process in left:
+            process.wait()
 
 
 def erase(node: str) -> None:

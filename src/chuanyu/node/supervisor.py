@@ -5,6 +5,7 @@ One thread and one loop: children ask the kernel to die with the thread that sta
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,8 @@ SETTLED = 2.0
 STOP_SECONDS = 20.0
 READY_SECONDS = 180.0
 LOG_BYTES = 16 * 1024 * 1024
+
+ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Exit)\b|chuanyu \w+: |.*(FATAL|PANIC): ")
 
 Say = Callable[[str], None]
 
@@ -71,8 +74,8 @@ class Child:
         self.deaths = 1 if now - self.started > STEADY else self.deaths + 1
         wait = min(FIRST_WAIT * 2 ** (self.deaths - 1), LONGEST_WAIT)
         self.process, self.due = None, now + wait
-        why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
-        say(f"{self.title} ended ({why}); starting it again in {wait:g} s. {self.log}: {self.said()}")
+        why = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}; {self.log}: {self.said()}"
+        say(f"{self.title} ended ({why}); starting it again in {wait:g} s")
 
     def ready(self) -> bool:
         """Whether it runs and answers; one that answers nobody is taken for ready when it has lived a while."""
@@ -89,11 +92,13 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def said(self) -> str:
-        """The last line of its log."""
+        """The most telling line of its log's end: the last that names an error, else the last."""
         try:
-            return postgres.last_line(self.log.read_bytes()[-4000:].decode(errors="replace"))
+            words = self.log.read_bytes()[-8000:].decode(errors="replace")
         except OSError:
             return "no log."
+        errors = [line for line in words.splitlines() if ERROR_LINE.match(line)]
+        return errors[-1] if errors else postgres.last_line(words)
 
 
 def of(here: place.Place, *, say: Say) -> tuple[postgres.Server | None, list[Child]]:
@@ -116,7 +121,7 @@ def of(here: place.Place, *, say: Say) -> tuple[postgres.Server | None, list[Chi
         ),
         (
             "portal",
-            [*portal, "--blocking-threads", "8", "--backlog", "256", "chuanyu.node.wsgi:application"],
+            [*portal, "--blocking-threads", "4", "--backlog", "256", "chuanyu.node.wsgi:application"],
             (here.portal_port, "/health"),
         ),
     ]

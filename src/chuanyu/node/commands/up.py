@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     nodes = (options.node,) if options.node else NODES
     if options.alone and not options.node:
         raise cli.Stop("--alone goes with --node NODE.", code=2)
-    for sig in (signal.SIGTERM, signal.SIGHUP):
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell starts background jobs without it
         signal.signal(sig, _interrupt)
     watched = supervisor.Supervisor(say=say)
     with ExitStack() as stack:
@@ -81,7 +81,7 @@ def _start(watched: supervisor.Supervisor, nodes: tuple[str, ...], options: argp
     setup.places(nodes if options.alone else NODES, port_base=options.port_base, host=options.host)
     setup.messages()
     places = [place.Place.load(node) for node in nodes]
-    setup.command(places[0], "django", "check")
+    setup.command(places[:1], "django", "check")
     for here in places:
         _free(here.host, here.portal_port)
         _free(here.host, here.gateway_port)
@@ -96,16 +96,15 @@ def _start(watched: supervisor.Supervisor, nodes: tuple[str, ...], options: argp
             database = children[0]
             watched.children.append(database)
             database.start()
-    setup.command(places[0], "collect")
+    setup.command(places[:1], "collect")
+    say(f"migrations, keys, compact{'' if options.no_samples else ', sample data'}")
     for here in places:
         server, _ = servers[here.node]
         if server is not None:
             server.wait()
         setup.ready_database(here, server)
-        say(f"{here.node}: migrations, keys, agreement{'' if options.no_samples else ', sample data'}")
-        setup.command(here, "migrate", "--at", here.node)
-    for here in places:
-        setup.command(here, "setup", "--at", here.node, *(["--no-samples"] if options.no_samples else []))
+    setup.command(places, "migrate", "--at", "{node}")
+    setup.command(places, "setup", "--at", "{node}", *(["--no-samples"] if options.no_samples else []))
     for here in places:
         _, children = servers[here.node]
         watched.children += [child for child in children if child.name != "postgres"]
