@@ -256,10 +256,10 @@ class TestKeys:
             looked(person)
 
     def test_lookups_of_two_nodes_can_not_be_joined(self, tmp_path: Path) -> None:
-        one = vault._lookup(NUMBER)
+        one = vault.lookup(NUMBER)
         (home() / "keys" / "lookup.key").unlink()
         vault.make_keys(home())
-        assert vault._lookup(NUMBER) != one
+        assert vault.lookup(NUMBER) != one
 
 
 @pytest.mark.django_db

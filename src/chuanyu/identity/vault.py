@@ -63,7 +63,7 @@ def enrol(number: str, name: str = "", household: str | None = None) -> UUID:
         raise ValueError("household is not a division code of six digits")
     number = person_number(number).number
     person = uuid4()
-    row = Person(id=person, lookup=_lookup(number), sealed=_seal(person, _pack(number, name, household)))
+    row = Person(id=person, lookup=lookup(number), sealed=_seal(person, _pack(number, name, household)))
     Person.objects.bulk_create([row], ignore_conflicts=True)  # the unique lookup decides a race
     known = Person.objects.values_list("id", flat=True).get(lookup=row.lookup)
     if known != person and (name or household):
@@ -74,8 +74,7 @@ def enrol(number: str, name: str = "", household: str | None = None) -> UUID:
 @sensitive_variables()
 def find(number: str) -> UUID | None:
     """The person with this number, if this node knows one. Raises `NumberError`."""
-    lookup = _lookup(person_number(number).number)
-    return Person.objects.filter(lookup=lookup).values_list("id", flat=True).first()
+    return Person.objects.filter(lookup=lookup(person_number(number).number)).values_list("id", flat=True).first()
 
 
 @sensitive_variables()
@@ -179,7 +178,9 @@ def _pack(number: str, name: str, household: str | None) -> bytes:
     return json.dumps({"number": number, "name": name, "household": household}, ensure_ascii=False).encode()
 
 
-def _lookup(number: str) -> bytes:
+@sensitive_variables()
+def lookup(number: str) -> bytes:
+    """The blind index of a checked number: what `Person.lookup` holds, for a reader that asks the database itself."""
     return hmac.digest(_lookup_key(home()), f"{ID_TYPE}|{number}".encode(), "sha256")
 
 
