@@ -5,8 +5,11 @@ from uuid import UUID
 
 from django.db import transaction
 
+from chuanyu.clearing.actions import fund
+from chuanyu.clearing.queries import accounts
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import Person, Sex
+from chuanyu.core.money import Money
 from chuanyu.identity import actions, vault
 from chuanyu.identity.here import here, peer
 from chuanyu.identity.models import Agency, Staff, User
@@ -14,6 +17,7 @@ from chuanyu.node.samples import COUNT, check_allowed, documents, journeys, totp
 from chuanyu.node.samples.password import shared_password
 from chuanyu.node.samples.people import Resident, residents
 
+OPENING = Money.yuan(1_000_000_000)  # in each fund, so that a sample transfer has something to come from
 TITLES = {"clerk": "窗口", "officer": "经办负责人", "office": "专班"}
 
 
@@ -34,6 +38,18 @@ def load(count: int = COUNT) -> None:
     for service in catalogue().values():
         for index in range(len(service.examples.get("journeys", ()))):
             journeys.resident(service.key, index, 0)
+    _funds()
+
+
+def _funds() -> None:
+    """Money in the fund of every agency that can come to pay for a service."""
+    there = {account.book for account in accounts() if account.entries}
+    for service in catalogue().values():
+        for posting in service.postings.values():
+            assert service.procedure is not None
+            agency = service.procedure.parties[posting.payer].agency
+            if f"{agency}/{service.key}" not in there:
+                fund(agency=agency, service=service.key, amount=OPENING, unit=posting.unit)
 
 
 def _staff(password: str) -> None:
