@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
+from chuanyu.core.catalogue import CatalogueError
 from chuanyu.core.service import NODES
 from chuanyu.node import commands
 from chuanyu.node.logs import redact
@@ -34,7 +35,7 @@ class Stop(Exception):
         self.code = code
 
 
-SENTENCES = (Stop, PlaceError, PostgresError, NotReady, StepFailed)  # their message is written for people
+SENTENCES = (Stop, CatalogueError, PlaceError, PostgresError, NotReady, StepFailed)  # their message is written for people
 
 
 def names() -> list[str]:
