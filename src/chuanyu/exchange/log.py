@@ -100,13 +100,25 @@ def entry(
     code: str = "",
 ) -> Entry:
     """The row of one message or answer. What could not be read stays empty."""
-    signed = {} if proof is None else {"digest": proof.digest_hex, "signature": proof.evidence, "key_id": proof.key_id}
+    digest, signature, key_id = (proof.digest_hex, proof.evidence, proof.key_id) if proof else ("", "", "")
     if envelope is None:
-        return Entry(direction=direction, at=moment(at), peer=peer, status=status, code=code, **signed)
+        return Entry(
+            direction=direction,
+            at=moment(at),
+            peer=peer,
+            digest=digest,
+            signature=signature,
+            key_id=key_id,
+            status=status,
+            code=code,
+        )
     return Entry(
         direction=direction,
         at=moment(at),
         peer=peer,
+        digest=digest,
+        signature=signature,
+        key_id=key_id,
         message=envelope.id,
         from_agency=envelope.from_agency,
         to_agency=envelope.to_agency,
@@ -118,7 +130,6 @@ def entry(
         subject=envelope.subject,
         status=status,
         code=code,
-        **signed,
     )
 
 
