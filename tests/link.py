@@ -141,7 +141,7 @@ class Link:
 
         try:
             return 200, answers.document(message.id, asyncio.run(answered()))
-        except handlers.NoAnswer:
+        except handlers.Refused:
             return 404, answers.refused(no_answer(), node=here(), trace="t")
 
 

@@ -34,17 +34,6 @@ class Refused(Exception):
         self.text = text
 
 
-class NoAnswer(Exception):
-    """A query has nothing to give: nobody known, no consent, or not permitted for this person. `reason` stays here.
-
-    The asker gets the one answer `errors.no_answer()` for all of them; the reason goes to this node's log by trace id.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 @dataclass(frozen=True)
 class Asked:
     """A query, authorised and opened. `connection` is the gateway's asyncpg connection (raw SQL, read only).
@@ -76,7 +65,11 @@ def message(action: str) -> Callable[[MessageHandler], MessageHandler]:
 
 
 def query(action: str) -> Callable[[QueryHandler], QueryHandler]:
-    """Register the one handler that answers queries with this action. It may raise NoAnswer or Refused, never NotYet."""
+    """Register the one handler that answers queries with this action.
+
+    It may raise Refused (nobody known, no consent, not permitted for this person): whatever the reason, the asker gets
+    the one answer `errors.no_answer()`, and the reason goes to this node's log by trace id. It never raises NotYet.
+    """
     return _register(queries, action)
 
 
