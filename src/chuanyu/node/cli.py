@@ -35,7 +35,14 @@ class Stop(Exception):
         self.code = code
 
 
-SENTENCES = (Stop, CatalogueError, PlaceError, PostgresError, NotReady, StepFailed)  # their message is written for people
+SENTENCES = (
+    Stop,
+    CatalogueError,
+    PlaceError,
+    PostgresError,
+    NotReady,
+    StepFailed,
+)  # their message is written for people
 
 
 def names() -> list[str]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypedDict
 
 from chuanyu.node import processes
 
@@ -49,11 +50,22 @@ class PostgresError(Exception):
     """The server could not be made or started. The message is a sentence for people."""
 
 
+class _Identity(TypedDict, total=False):
+    """Arguments of subprocess: whom a program runs as; empty means as ourselves."""
+
+    user: int
+    group: int
+    extra_groups: list[str | int]
+
+
 class Server:
     """One data folder and the server on it. `durable=False` (tests) trades safety at power loss for speed."""
 
     def __init__(self, *, home: Path, sockets: Path, password: str, durable: bool = True) -> None:
         self.user = _user()
+        self._identity: _Identity = (
+            {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
+        )
         self.sockets = sockets
         self.password = password  # of the superuser "postgres"
         self.durable = durable
@@ -124,7 +136,7 @@ class Server:
                 env=_environment(),
                 process_group=0,
                 preexec_fn=processes.dies_with_parent(signal.SIGINT),  # SIGINT: PostgreSQL's fast shutdown
-                **self._as_user(),
+                **self._identity,
             )
         return self.process
 
@@ -182,7 +194,7 @@ class Server:
             text=True,
             cwd="/",
             env=_environment(),
-            **self._as_user(),
+            **self._identity,
         )
 
     def _configure(self) -> None:
@@ -218,11 +230,6 @@ class Server:
     def _give(self, path: Path) -> None:
         if self.user:
             os.chown(path, self.user.pw_uid, self.user.pw_gid)
-
-    def _as_user(self) -> dict[str, object]:
-        if not self.user:
-            return {}
-        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
 
 
 def _user() -> pwd.struct_passwd | None:

@@ -5,6 +5,9 @@ import signal
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Self
+
+import psycopg
 
 from chuanyu.node import cli
 
@@ -68,8 +71,8 @@ class Wake:
 
     CHANNELS = ("chuanyu_wake", "chuanyu_inbox")
 
-    def __enter__(self) -> "Wake":
-        self.connection = None
+    def __enter__(self) -> Self:
+        self.connection: psycopg.Connection | None = None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,7 +81,6 @@ class Wake:
 
     def wait(self, seconds: float) -> None:
         """Until a notice comes, at most `seconds`."""
-        import psycopg
         from django.conf import settings
 
         try:
