@@ -46,7 +46,7 @@ def main() -> int:
     parser.add_argument("--extra", action="append", default=[], help="optional dependencies: test, bench")
     options = parser.parse_args()
     try:
-        if sys.version_info < (3, 11):
+        if sys.version_info < (3, 11):  # noqa: UP036  this file runs on whatever python3 there is
             raise Stop(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Name another: make PYTHON=…")
         make_venv()
         install(options.extra)

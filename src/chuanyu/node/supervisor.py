@@ -26,7 +26,7 @@ STOP_SECONDS = 20.0
 READY_SECONDS = 180.0
 LOG_BYTES = 16 * 1024 * 1024
 
-ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Exit)\b|chuanyu \w+: |.*(FATAL|PANIC): ")
+ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Exit)\b|[a-z_.]+\.[A-Z]\w+: |chuanyu \w+: |.*(FATAL|PANIC): ")
 
 Say = Callable[[str], None]
 
@@ -116,7 +116,7 @@ def of(here: place.Place, *, say: Say) -> tuple[postgres.Server | None, list[Chi
         ("worker", [*python, "chuanyu.node.cli", "worker", "--at", here.node], None),
         (
             "gateway",
-            [*gateway, "--loop", "uvloop", "chuanyu.exchange.gateway:app"],
+            [*gateway, "--loop", "uvloop", "chuanyu.node.asgi:app"],
             (here.gateway_port, "/exchange/v1/health"),
         ),
         (
