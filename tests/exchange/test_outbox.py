@@ -220,7 +220,9 @@ def test_the_link_state_says_what_waits(sichuan: Link) -> None:
     send()
     state = queries.link_state()
     assert (state.up, state.queued) == (True, 1) and state.oldest
-    Outbox.objects.update(tries=2)
+    Outbox.objects.update(tries=2, last_error={"refused": "not_yet"})
+    assert queries.link_state().up  # the other side answers
+    Outbox.objects.update(last_error={"error": "unreachable"})
     assert not queries.link_state().up
     sichuan.deliver()
     assert queries.link_state().up

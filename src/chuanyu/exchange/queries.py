@@ -113,7 +113,7 @@ def _letter(side: str, row: Outbox | Inbox) -> DeadLetter:
 
 
 class LinkState(msgspec.Struct, frozen=True, kw_only=True):
-    """`up`: nothing that may leave has failed to. `queued`: messages not yet with the peer; `oldest` of them."""
+    """`up`: no message found nobody at the other end. `queued`: messages not yet with the peer; `oldest` of them."""
 
     up: bool
     queued: int
@@ -123,9 +123,9 @@ class LinkState(msgspec.Struct, frozen=True, kw_only=True):
 def link_state() -> LinkState:
     """How the messages of this node are doing."""
     found = Outbox.objects.filter(state=Outbox.WAITING).aggregate(
-        queued=Count("id"), oldest=Min("created"), failing=Count("id", filter=Q(tries__gt=0, held_by__isnull=True))
+        queued=Count("id"), oldest=Min("created"), unreached=Count("id", filter=Q(last_error__error="unreachable"))
     )
-    return LinkState(up=not found["failing"], queued=found["queued"], oldest=found["oldest"])
+    return LinkState(up=not found["unreached"], queued=found["queued"], oldest=found["oldest"])
 
 
 def queued(streams: Iterable[str]) -> dict[str, int]:
