@@ -64,10 +64,11 @@ class Home(Protocol):
 
 
 class Gateway:
-    """One node's gateway: `start`, serve ASGI requests, `stop`."""
+    """One node's gateway: `start`, serve ASGI requests, `stop`. `lookup`: the vault's blind index of a number."""
 
-    def __init__(self, place: Home) -> None:
+    def __init__(self, place: Home, *, lookup: Callable[[str], bytes]) -> None:
         self._place = place
+        self._lookup = lookup
         self._trust: Trust | None = None
         self._appender = Appender(place.database_url)
         self._wire = Wire(trust=lambda: self._trust, appender=self._appender)
@@ -90,7 +91,9 @@ class Gateway:
             writer = await self._pool(url, 4)
             await self._wire.start()
             self._stack.push_async_callback(self._wire.stop)
-            self._reception = Reception(trust=lambda: self._trust, appender=self._appender, pool=self._reader)
+            self._reception = Reception(
+                trust=lambda: self._trust, appender=self._appender, pool=self._reader, lookup=self._lookup
+            )
             self._courier = Courier(wire=self._wire, pool=writer, ready=lambda: self._trust is not None)
             await self._reload()
         except BaseException:
@@ -261,8 +264,8 @@ def _plain_refusal(status: int, code: str, zh: str, en: str) -> Reply:
     return Reply(status, answers.failed(code, Text(zh=zh, en=en), node="", trace=""))
 
 
-def _ready_django() -> Any:
-    """The node's place, once the capabilities have registered what they answer."""
+def _of_this_node() -> Gateway:
+    """The gateway of CHUANYU_NODE, once Django is ready and the capabilities have registered what they answer."""
     import os
 
     import django
@@ -270,7 +273,9 @@ def _ready_django() -> Any:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chuanyu.node.settings")
     django.setup()
-    return settings.PLACE
+    from chuanyu.identity import vault  # it defines models, which only a ready Django allows
+
+    return Gateway(settings.PLACE, lookup=vault.lookup)
 
 
 _gateway: Gateway | None = None
@@ -282,7 +287,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await receive()  # startup
         try:
-            _gateway = Gateway(_ready_django())
+            _gateway = _of_this_node()
             await _gateway.start()
         except Exception as error:
             _log.error("gateway did not start", exc_info=error)

@@ -30,7 +30,6 @@ from chuanyu.exchange.errors import CompactError, Refusal, SubjectError, no_answ
 from chuanyu.exchange.signing import Proof, SignatureError
 from chuanyu.exchange.trust import METHOD, SKEW, Trust
 from chuanyu.exchange.wire import LIMIT
-from chuanyu.identity import vault
 
 BUSY = 512  # messages in work at once; one more is told to come back
 QUERY_SECONDS = 10.0  # a query that takes longer is given up
@@ -83,12 +82,18 @@ class _Refused(Exception):
 
 
 class Reception:
-    """Answers the peer's messages. `pool`: read-only connections; `trust` gives the snapshot in force."""
+    """Answers the peer's messages. `pool`: read-only connections; `trust` gives the snapshot in force.
 
-    def __init__(self, *, trust: Callable[[], Trust | None], appender: Appender, pool: Any) -> None:
+    `lookup` turns a number into the vault's blind index of it.
+    """
+
+    def __init__(
+        self, *, trust: Callable[[], Trust | None], appender: Appender, pool: Any, lookup: Callable[[str], bytes]
+    ) -> None:
         self._trust = trust
         self._appender = appender
         self._pool = pool
+        self._lookup = lookup
         self._working = 0
         self._under_way: dict[str, asyncio.Event] = {}  # message ids being answered now
 
@@ -211,7 +216,7 @@ class Reception:
                 person = None
                 if number is not None:
                     person = await connection.fetchval(
-                        "SELECT id FROM identity_person WHERE lookup = $1", vault.lookup(number)
+                        "SELECT id FROM identity_person WHERE lookup = $1", self._lookup(number)
                     )
                 asked = handlers.Asked(connection, envelope, person, number)
                 content = await handlers.queries[envelope.action](asked)
