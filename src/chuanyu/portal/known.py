@@ -22,5 +22,5 @@ def known(service: Service, who: Actor) -> Known | None:
         return None
     opened = vault.reveal(who.person, purpose=service.key, by=who.id, trace="portal.apply")
     facts = Person(birth=opened.birth, sex=opened.sex, household=opened.household)
-    masked = f"{opened.number[:6]}{'•' * 10}{opened.number[-2:]}"
+    masked = f"{opened.number[:6]}{'*' * 10}{opened.number[-2:]}"
     return Known(opened.name, masked, papers.lines(Person, encode(facts)))

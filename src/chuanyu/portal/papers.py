@@ -6,7 +6,6 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from chuanyu.core import days, divisions
 from chuanyu.core.documents import Document, Field, Person, fields
 from chuanyu.core.service import DocumentSpec
 from chuanyu.core.text import Text
@@ -14,7 +13,6 @@ from chuanyu.portal import words
 
 OWN: dict[str, type[Document]] = {"person": Person}  # documents every service may use without declaring them
 OWN_TITLES = {"person": Text("人口信息", "Personal record")}
-OLDEST = 1990  # papers older than this name their place in words
 
 
 @dataclass(frozen=True)
@@ -76,12 +74,6 @@ def said(field: Field, value: Any) -> str:
         except ValueError:
             return str(value)
     if field.kind == "division":
-        return place_name(str(value))
+        return words.place_name(str(value))
     return str(value)
 
-
-def place_name(code: str) -> str:
-    """The full name of a division: of today, else the last one it had; an unknown code stays as it is."""
-    today = days.today()
-    dates = [today, *(date(year, 1, 1) for year in range(today.year, OLDEST, -1))]
-    return next((words.say(name) for on in dates if (name := divisions.full_name(code, on=on))), code)

@@ -1,6 +1,6 @@
 """The course of a case as two lanes of one river: who acted at which bend, where it lies now, what still lies ahead."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chuanyu.cases.diagram import main_path
 from chuanyu.cases.views import CaseView, StepView
@@ -16,7 +16,7 @@ BAD_ENDS = ("refuse", "elsewhere", "stale", "no_basis", "duplicate")
 class Bend:
     """One bend. `lane`: the node it lies at; `to`: the node of the next bend, "" at the mouth.
 
-    `mark`: "" taken, "now", "end", "ahead". Taken bends carry their `step`, the others a title and an owner.
+    `mark`: "" taken, "now", "end", "ahead", and "planned" where nothing has happened yet. Taken bends carry their `step`, the others a title and an owner.
     """
 
     lane: str
@@ -48,7 +48,7 @@ def course(case: CaseView) -> list[Bend]:
     """The steps taken, the state the case is in, and the main path from there."""
     taken = [Bend(step.node, "", step.title, step=step) for step in case.steps]
     if case.final:
-        taken[-1] = Bend(taken[-1].lane, "end", case.title, step=taken[-1].step)
+        taken[-1] = replace(taken[-1], mark="end")
         return _joined(taken)
     now = Bend(case.owner_node, "now", case.title, owner=case.owner_agency)
     service = catalogue().get(case.service)
@@ -61,7 +61,8 @@ def planned(service: Service, filed_at: str) -> list[Bend]:
     if service.procedure is None:
         return []
     start = service.procedure.start_state
-    return _joined([_bend(service.procedure, start, filed_at), *_ahead(service, start, filed_at)])
+    bends = [_bend(service.procedure, start, filed_at), *_ahead(service, start, filed_at)]
+    return _joined([replace(bend, mark="planned") for bend in bends])
 
 
 def node_of(party: Party, filed_at: str) -> str:
@@ -135,6 +136,6 @@ def _joined(bends: list[Bend]) -> list[Bend]:
     for bend in bends:
         lanes.append(bend.lane or (lanes[-1] if lanes else LEFT))
     return [
-        Bend(lane, bend.mark, bend.title, to, bend.step, bend.owner, bend.term)
+        replace(bend, lane=lane, to=to)
         for bend, lane, to in zip(bends, lanes, [*lanes[1:], ""], strict=True)
     ]

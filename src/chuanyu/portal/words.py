@@ -8,8 +8,11 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext
 
+from chuanyu.core import days, divisions
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
+
+OLDEST = 1990  # papers older than this name their place in words
 
 NODES = {"chongqing": Text("重庆", "Chongqing"), "sichuan": Text("四川", "Sichuan")}
 SIGNS = {"chongqing": Text("渝", "CQ"), "sichuan": Text("川", "SC")}
@@ -103,7 +106,7 @@ def money(value: Any) -> str:
 def amount(value: Any, unit: str) -> str:
     """A value with its unit, as a sentence carries it: 12%, 1,650.00 元, 15 个工作日."""
     if isinstance(value, tuple | list):
-        return gettext("、").join(str(v) for v in value)
+        return gettext("、").join(place_name(str(v)) for v in value)
     if unit == "CNY":
         return gettext("%(amount)s 元") % {"amount": money(value)}
     if unit == "ratio":
@@ -117,13 +120,25 @@ def amount(value: Any, unit: str) -> str:
     return str(value)
 
 
+def place_name(code: str) -> str:
+    """The full name of a division: of today, else the last one it had; what is no division code stays as it is."""
+    if len(code) != 6 or not code.isdigit():
+        return code
+    today = days.today()
+    dates = [today, *(date(year, 1, 1) for year in range(today.year, OLDEST, -1))]
+    return next((say(name) for on in dates if (name := divisions.full_name(code, on=on))), code)
+
+
 def source(service: Service, ref: str) -> str:
-    """ "gbf-2009-66#4" → 国办发〔2009〕66号 第4条; an unknown key stays visible rather than vanishing."""
+    """ "gbf-2009-66#4" → 国办发〔2009〕66号 第4条; an unknown key stays visible rather than vanishing.
+
+    The number (文号) stands before the first space of a Chinese title and the first comma of an English one.
+    """
     key, _, article = ref.partition("#")
     if not key:
         return ""
     basis = service.basis.get(key)
-    title = say(basis.title) if basis else key
+    title = say(basis.title).split(", " if language().startswith("en") else " ")[0] if basis else key
     if not article:
         return title
     return gettext("%(title)s 第%(article)s条") % {"title": title, "article": article}

@@ -101,8 +101,10 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def examples(service: Service) -> list[Example]:
-    """The lawyer's worked examples as the guide shows them."""
-    return [_example(service, row) for row in service.examples.get("decisions", ())]
+    """The worked examples as the guide shows them: one of each rule first."""
+    rows = list(service.examples.get("decisions", ()))
+    first = [row for n, row in enumerate(rows) if row["rule"] not in {before["rule"] for before in rows[:n]}]
+    return [_example(service, row) for row in first + [row for row in rows if row not in first]]
 
 
 def _example(service: Service, row: dict[str, Any]) -> Example:
@@ -120,16 +122,10 @@ def _example(service: Service, row: dict[str, Any]) -> Example:
             if body
         ],
         outcome=expect.get("outcome", ""),
-        value="" if value is None else words.amount(value, unit) if unit else _plain(value),
+        value="" if value is None else words.amount(value, unit) if unit else words.place_name(str(value)),
         reason=service.reasons.get(expect.get("reason", "")),
         ref=expect.get("ref", ""),
     )
-
-
-def _plain(value: Any) -> str:
-    """A value without a unit: a division code by its name, anything else as it is."""
-    text = str(value)
-    return papers.place_name(text) if len(text) == 6 and text.isdigit() else text
 
 
 def _class(service: Service, name: str) -> Any:
