@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
+from chuanyu.identity.access import visitor
 from chuanyu.identity.models import User
 from chuanyu.identity.vault import open_secret, seal_secret
 
@@ -29,10 +30,11 @@ class AccountAdapter(DefaultAccountAdapter):
         )
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        """Staff to their worklist, residents to the front page."""
+        """Staff to their worklist, the office to its overview, residents to the front page."""
         if isinstance(request.user, User) and request.user.kind == User.Kind.STAFF:
+            who = visitor(request)
             try:
-                return reverse("portal:worklist")
+                return reverse("portal:office" if who and "office" in who.roles else "portal:worklist")
             except NoReverseMatch:
                 pass
         return resolve_url("/")
