@@ -76,7 +76,9 @@ class Chaos:
         try:
             self.world.act(node, case, self.random.choice(ACTS), by=by(node), note="说明")
         except CaseError as error:
-            assert error.code in ("no_such_step", "closed", "not_yours", "documents", "already_asked", "moved_on"), error
+            assert error.code in ("no_such_step", "closed", "not_yours", "documents", "already_asked", "moved_on"), (
+                error
+            )
 
     def deliver(self) -> None:
         sender, receiver = self.random.sample(NODES, 2)

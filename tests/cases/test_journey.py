@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 from django.utils import timezone
 from world import RECORD, World
@@ -13,6 +14,7 @@ from chuanyu.cases.models import Case, Event, Request
 from chuanyu.clearing import queries as clearing
 from chuanyu.clearing.actions import fund
 from chuanyu.clearing.models import Instruction, Order
+from chuanyu.core.catalogue import catalogue
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.numbers import make_person_number
@@ -139,7 +141,9 @@ def test_correction_and_again(world: World) -> None:
     asked = world.act("sichuan", case, "accept")
     assert (asked.state, asked.outcome) == ("correcting", "ask")
     assert asked.reason is not None
-    world.act("sichuan", case, "resubmit", by=world.resident("sichuan"), documents={"application": {"household": "511623"}})
+    world.act(
+        "sichuan", case, "resubmit", by=world.resident("sichuan"), documents={"application": {"household": "511623"}}
+    )
     assert world.act("sichuan", case, "accept").state == "requested"
     view = world.view("sichuan", case)
     assert [d.body.get("household") for d in view.documents if d.name == "application"] == ["511623"]
@@ -178,7 +182,6 @@ def test_others_can_neither_act_nor_look(world: World, what: str) -> None:
         "officer of the other node": world.clerk("chongqing"),
         "office": world.clerk("sichuan"),
     }[what]
-    import msgspec
 
     change: dict[str, dict[str, Any]] = {
         "other resident": {"person": uuid7()},
@@ -309,3 +312,29 @@ def test_requests_wait_while_the_money_is_being_posted(world: World) -> None:
     with world.at("chongqing"):
         assert Request.objects.get().status == Request.Status.REFUSED
         assert Instruction.objects.get().status == Instruction.Status.POSTED
+
+
+def test_papers_handed_in_at_home_reach_the_owner(world: World) -> None:
+    """A request can carry documents: the owner takes them with the step, and both sides hold them."""
+    world.register("chongqing", RECORD | {"back_payments": [{"paid_on": "2019-01-01", "months": 48}]})
+    case = world.start().case
+    world.act("sichuan", case, "accept")
+    world.settle()
+    assert world.act("chongqing", case, "release").state == "proving"
+    world.settle()
+    papers = {"employment_papers": {}}
+    with pytest.raises(CaseError) as refused:
+        world.act("sichuan", case, "supply", by=world.resident("sichuan"), documents=papers)
+    assert refused.value.code == "documents"
+    papers = next(
+        s["with"]
+        for j in catalogue()["pension_transfer"].examples["journeys"]
+        for s in j["steps"]
+        if s["do"] == "supply"
+    )
+    world.act("sichuan", case, "supply", by=world.resident("sichuan"), documents=msgspec.to_builtins(papers))
+    world.settle()
+    world.same(case)
+    view = world.view("chongqing", case)
+    assert view.state == "requested"
+    assert "employment_papers" in [d.name for d in view.documents]

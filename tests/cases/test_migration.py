@@ -41,7 +41,9 @@ def test_a_case_moves_to_the_new_declaration_and_the_other_side_follows(world: W
         assert (state, count, newest) == ("applied", 1, True)
     renamed()
     with world.at("sichuan"):
-        assert [m.target for m in migration.plan("pension_transfer", old, {})] == [None]  # no counterpart: nothing happens
+        assert [m.target for m in migration.plan("pension_transfer", old, {})] == [
+            None
+        ]  # no counterpart: nothing happens
         moves = migration.plan("pension_transfer", old, {"applied": "filed"})
         assert [(m.state, m.target, m.cases) for m in moves] == [("applied", "filed", [case])]
         assert world.state("sichuan", case) == "applied"  # planning changes nothing

@@ -382,8 +382,7 @@ def position(case: Case, last: Step | None = None) -> Position:
 
 
 def _ask_owner(case: Case, act: Act, actor: Actor, documents: dict[str, Any], note: str, request_id: UUID) -> Acted:
-    declared = declarations.by_hash(case.declaration_id)
-    taken = evidence.take(declared.documents, act.takes, documents)
+    taken = evidence.Evidence(case, agency=actor.agency or "", actor=actor).take(act.takes, documents)
     if Request.objects.filter(case=case, act=act.name, status=Request.Status.WAITING).exists():
         raise CaseError("already_asked", errors.ALREADY_ASKED)
     request = Request.objects.create(
