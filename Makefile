@@ -48,5 +48,5 @@ clean: ## remove what tools leave behind; data and .venv stay
 	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv, front-end files and ALL DATA of both nodes (var/)
-	@if [ -x $(VENV)/python ]; then $(CHUANYU) down; fi
+	@if [ -x $(VENV)/python ]; then $(CHUANYU) down && $(VENV)/python -c 'from chuanyu.node.setup import erase; erase("chongqing"); erase("sichuan")'; fi
 	@rm -rf .venv node_modules src/chuanyu/portal/static/vendor var

@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Callable
@@ -39,6 +40,7 @@ jit = off
 timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'
+dynamic_shared_memory_type = {memory}
 # a statement or a detail line may hold personal data: neither goes to the log
 log_min_error_statement = panic
 log_error_verbosity = terse
@@ -69,7 +71,7 @@ class Server:
         self.sockets = sockets
         self.password = password  # of the superuser "postgres"
         self.durable = durable
-        self.data = _reachable_folder(home, self.user) / "postgres"
+        self.data = _reachable_folder(home, sockets, self.user) / "postgres"
         self.bin = _programs(self.user)
         self.log = home / "logs" / "postgres.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -110,7 +112,9 @@ class Server:
             pwfile.unlink(missing_ok=True)
         if done.returncode:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise PostgresError(f"PostgreSQL could not make its data folder {self.data}: {last_line(done.stderr)}")
+            raise PostgresError(
+                f"PostgreSQL could not make its data folder {self.data}: {processes.telling_line(done.stderr)}"
+            )
         fresh.rename(self.data)
 
     def start(self) -> None:
@@ -147,7 +151,7 @@ class Server:
         while not self.ready():
             if self.process.poll() is not None:
                 words = self.log.read_bytes()[self._log_begin :].decode(errors="replace")
-                raise PostgresError(f"PostgreSQL did not start ({self.log}): {last_line(words)}")
+                raise PostgresError(f"PostgreSQL did not start ({self.log}): {processes.telling_line(words)}")
             if time.monotonic() > until:
                 self.stop()
                 raise PostgresError(f"PostgreSQL did not answer within {START_SECONDS} seconds; see {self.log}.")
@@ -202,11 +206,18 @@ class Server:
         conf.write_text(
             CONFIGURATION.format(
                 sockets=self.sockets,
+                memory="posix" if self._may_share_memory() else "mmap",
                 durable="on" if self.durable else "off",
                 shared_buffers="256MB" if self.durable else "64MB",
             )
         )
         self._give(conf)
+
+    def _may_share_memory(self) -> bool:
+        """Whether the server's user may write to /dev/shm; in a bare container or chroot it may not."""
+        if self.user is None:
+            return os.access("/dev/shm", os.W_OK)
+        return Path("/dev/shm").is_dir() and bool(Path("/dev/shm").stat().st_mode & stat.S_IWOTH)
 
     def _make_sockets(self) -> None:
         """The socket folder, ours alone. Its name can't be guessed, but /tmp is everybody's, so look who owns it."""
@@ -261,12 +272,15 @@ def _passes(path: Path, user: pwd.struct_passwd) -> bool:
     return done.returncode == 0
 
 
-def _reachable_folder(home: Path, user: pwd.struct_passwd | None) -> Path:
-    """`home`, or when root runs us below a private folder (/root/…), one under /var/lib that belongs to this home alone."""
+def _reachable_folder(home: Path, sockets: Path, user: pwd.struct_passwd | None) -> Path:
+    """`home`, or when root runs us below a private folder (/root/…), one under /var/lib that belongs to this home alone.
+
+    The socket folder's name is as old as the node's passwords: a home that was deleted and made anew gets new data too.
+    """
     home.mkdir(parents=True, exist_ok=True, mode=0o711)
     if user is None or _passes(home, user):
         return home
-    name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:16]
+    name = hashlib.sha256(f"{home.resolve()}\0{sockets}".encode()).hexdigest()[:16]
     folder = SYSTEM / f"{home.name}-{name}"
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     return folder
@@ -298,9 +312,3 @@ def _programs(user: pwd.struct_passwd | None) -> Path:
 
 def _only(name: str, top: Path) -> Callable[[str, list[str]], list[str]]:
     return lambda folder, found: [each for each in found if each != name] if Path(folder) == top else []
-
-
-def last_line(words: str) -> str:
-    """What a program said last, for an error message."""
-    lines = [line for line in words.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing."

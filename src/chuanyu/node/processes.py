@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import sys
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PROC = Path("/proc")
+# a Python exception, one of our own sentences, or PostgreSQL giving up
+ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Exit)\b|[a-z_.]+\.[A-Z]\w+: |chuanyu \w+: |.*(FATAL|PANIC): ")
 MARK = "CHUANYU_RUN"  # in the environment of everything a supervisor starts: the node's folder
 
 
@@ -77,6 +80,13 @@ def end(pids: list[int], *, first: signal.Signals, patience: float) -> None:
             time.sleep(0.05)
         if not pids:
             return
+
+
+def telling_line(words: str) -> str:
+    """Of what a program said, the line to show a person: the last that names an error, else the last."""
+    lines = [line for line in words.splitlines() if line.strip()]
+    errors = [line for line in lines if ERROR_LINE.match(line)]
+    return (errors or lines or ["it said nothing."])[-1]
 
 
 def _all() -> Iterator[tuple[int, Path]]:

@@ -5,7 +5,6 @@ One thread and one loop: children ask the kernel to die with the thread that sta
 
 import http.client
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -25,8 +24,6 @@ SETTLED = 2.0
 STOP_SECONDS = 20.0
 READY_SECONDS = 180.0
 LOG_BYTES = 16 * 1024 * 1024
-
-ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Exit)\b|[a-z_.]+\.[A-Z]\w+: |chuanyu \w+: |.*(FATAL|PANIC): ")
 
 Say = Callable[[str], None]
 
@@ -92,13 +89,11 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     def said(self) -> str:
-        """The most telling line of its log's end: the last that names an error, else the last."""
+        """The most telling line of its log's end."""
         try:
-            words = self.log.read_bytes()[-8000:].decode(errors="replace")
+            return processes.telling_line(self.log.read_bytes()[-8000:].decode(errors="replace"))
         except OSError:
             return "no log."
-        errors = [line for line in words.splitlines() if ERROR_LINE.match(line)]
-        return errors[-1] if errors else postgres.last_line(words)
 
 
 def of(here: place.Place, *, say: Say) -> tuple[postgres.Server | None, list[Child]]:
