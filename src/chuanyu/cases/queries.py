@@ -6,17 +6,19 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet
+from django.utils import timezone
 
 from chuanyu.cases import actions, declarations, errors, evidence
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
-from chuanyu.cases.replay import ACT, MIGRATED, POSTING_REFUSED, REQUEST_REFUSED, START
+from chuanyu.cases.replay import ACT, MIGRATED, POSTING_REFUSED, REQUEST_REFUSED, START, target_of
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.views import (
     ActView,
     AttachmentView,
     CaseView,
     DocumentView,
+    Foreseen,
     RequestView,
     RowView,
     StepView,
@@ -109,6 +111,42 @@ def registered(case: UUID, name: str, actor: Actor) -> dict[str, Any] | None:
         raise CaseError("not_found", errors.NOT_FOUND)
     body: dict[str, Any] | None = evidence.Evidence(found, agency=actor.agency, actor=actor).registered(name)
     return body
+
+
+def foreseen(case: UUID, name: str, actor: Actor) -> Foreseen | None:
+    """What the rule of a step says on the papers at hand, for the clerk to read before taking it; nothing is written.
+
+    None where no rule decides the step, where it takes papers still to be filled in, or where it is not this actor's.
+    Raises CaseError "documents" when a paper the rule needs is missing.
+    """
+    found = Case.objects.filter(pk=case).first()
+    if found is None or not _may_see(actor, found):
+        raise CaseError("not_found", errors.NOT_FOUND)
+    declared, procedure = declarations.by_hash(found.declaration_id), declarations.procedure(found.declaration_id)
+    act = procedure.states[found.state].does.get(name)
+    if act is None or act.decide is None or not actions.may(actor, found, act):
+        return None
+    if not found.owner.startswith(f"{here()}/") or any(not declared.documents[t].register for t in act.takes):
+        return None
+    held = evidence.Evidence(found, agency=found.owner.partition("/")[2], actor=actor)
+    held.take(act.takes, {})
+    outcome, used = evidence.decide(held, declared, act.decide, timezone.now(), node=here())
+    target = target_of(act, outcome)
+    amount, unit = "", ""
+    if act.post and outcome.outcome == "accept":
+        posting, read = evidence.decide(held, declared, act.post, timezone.now(), node=here())
+        amount, unit, used = str(posting.value), declared.postings[act.post].unit, used | read
+    reason, remedy = _reason(declared, outcome.reason)
+    return Foreseen(
+        outcome=outcome.outcome,
+        state_title=procedure.states[target or found.state].title,
+        reason=reason,
+        remedy=remedy,
+        ref=outcome.ref,
+        amount=amount,
+        unit=unit,
+        parameters=used,
+    )
 
 
 # ---- inside

@@ -163,3 +163,16 @@ class Acted(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     reason: Text | None
     request: UUID | None = None
+
+
+class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step would come to if it were taken now. `amount` in the unit, "" where the step moves no money."""
+
+    outcome: str
+    state_title: Text
+    reason: Text | None
+    remedy: Text | None
+    ref: str
+    amount: str
+    unit: str
+    parameters: dict[str, Any]
