@@ -122,8 +122,9 @@ def act(request: HttpRequest, case: UUID, act: str, body: Act) -> HttpResponse:
     )
 
 
-def refused(request: HttpRequest, error: CaseError) -> HttpResponse:
+def refused(request: HttpRequest, error: CaseError | type[CaseError]) -> HttpResponse:
     """A refusal with what to mend."""
+    assert isinstance(error, CaseError)
     body: dict[str, Any] = {"error": error.code, "text": error.text}
     if error.fields:
         body["fields"] = [{"path": f.path, "message": f.message, "code": f.code} for f in error.fields]

@@ -97,7 +97,8 @@ def _marks(procedure: Procedure, language: str, parties: Mapping[str, Text]) -> 
 
     def station(name: str, lane: int, label: str) -> _Mark:
         state = procedure.states[name]
-        owner = parties[state.owner].say(language) if state.owner in parties else ""
+        party = parties.get(state.owner or "")
+        owner = party.say(language) if party else ""
         return _Mark("station", lane, state.title.say(language), label, owner, state.final)
 
     def branches(name: str, lane: int, onward: str | None) -> Iterable[_Mark]:

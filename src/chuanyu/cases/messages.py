@@ -14,8 +14,7 @@ from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
 from chuanyu.cases.replay import ACT, NOWHERE, POSTING_REFUSED, Fork, Gap, Invalid, advance, resolve
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ATTACHMENT, EVENTS, REQUEST
-from chuanyu.clearing.models import Instruction
-from chuanyu.clearing.posting import settled
+from chuanyu.clearing.posting import Instruction, settled
 from chuanyu.core.canonical import digest
 from chuanyu.core.text import Text
 from chuanyu.exchange.envelope import Envelope
