@@ -19,6 +19,7 @@ from chuanyu.exchange import grants, installed, keys, signing
 from chuanyu.exchange.compact import Compact, Signature, Signed
 from chuanyu.exchange.errors import CompactError
 from chuanyu.exchange.models import Compact as CompactRow
+from chuanyu.exchange.trust import Trust
 from link import Link
 
 SERVICES = {"moving"}
@@ -185,13 +186,17 @@ def test_a_signing_key_is_replaced_without_a_pause(two: Pair, tmp_path: Path) ->
     verify(two, signed, two.compact)
     compact, held = signed.compact, two.held("sichuan")
 
-    def accepted(key_id: str, moment: object) -> bool:
-        """As the other node decides: a listed key, valid now, and a signature that is its own."""
-        listed = compact.signing_key("sichuan", key_id)
-        if listed is None or not listed.valid(moment):  # type: ignore[arg-type]
+    receiver = Trust(node="chongqing", compact=compact, keys=two.held("chongqing"))
+
+    def accepted(key_id: str, moment: datetime) -> bool:
+        """A message signed at that moment, as the other node's gateway decides about it."""
+        created = int(moment.timestamp())
+        sent = signing.sign_request(held.signers[key_id], method="POST", uri=receiver.uri, body=b"{}", created=created)
+        public = receiver.peer_key(sent.key_id, sent.created)
+        if public is None:
             return False
-        public = signing.load_public(listed.id, listed.suite, listed.point)
-        return signing.verify(public, b"message", signing.sign(held.signers[key_id], b"message"))
+        signing.verify_request(public, sent, method="POST", uri=receiver.uri, body=b"{}")
+        return True
 
     assert held.signer(compact, NOW).id == old_key.id  # not before it counts
     assert not accepted(new_key.id, NOW)
