@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -144,7 +144,7 @@ def _as_owner() -> Iterator[None]:
 class _Tables:
     """Emptying tables after a test that committed: only the owner may, and some tables even the node can't delete from."""
 
-    reference: set[str] = set()  # what migrations themselves fill
+    reference: ClassVar[set[str]] = set()  # what migrations themselves fill
 
     @staticmethod
     def filled(owner_url: str) -> list[str]:

@@ -24,7 +24,7 @@ class Pair:
         self.var = Path(tempfile.mkdtemp(prefix="chuanyu pair "))  # the space is on purpose
         self.var.chmod(0o711)  # when root runs the tests, PostgreSQL is another user and must pass through
         self.port_base = _free_base()
-        self.environment = {**os.environ, **(environment or {}), "CHUANYU_VAR": str(var)}
+        self.environment = {**os.environ, **(environment or {}), "CHUANYU_VAR": str(self.var)}
         for inherited in ("CHUANYU_NODE", "CHUANYU_PROCESS", processes.MARK):
             self.environment.pop(inherited, None)
         self.running: dict[str, subprocess.Popen[bytes]] = {}

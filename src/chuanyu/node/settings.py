@@ -6,8 +6,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from chuanyu.node import logs, place
 
-SOURCE = Path(__file__).resolve().parents[1]
-
 
 def database(url: str, *, pooled: bool = False) -> dict[str, object]:
     """A PostgreSQL address as Django's DATABASES entry. `pooled`: one pool per process, for programs with threads."""
@@ -52,8 +50,6 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-OURS = ("identity", "exchange", "clearing", "cases", "delivery", "portal")
-FIRST = {"cases": "messages.py"}
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -62,11 +58,12 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "chuanyu.node",
-    *(
-        f"chuanyu.{app}"
-        for app in OURS
-        if (SOURCE / app / FIRST.get(app, "apps.py")).exists() and app not in os.environ.get("CHUANYU_WITHOUT", "")
-    ),
+    "chuanyu.identity",
+    "chuanyu.exchange",
+    "chuanyu.clearing",
+    "chuanyu.cases",
+    "chuanyu.delivery",
+    "chuanyu.portal",
     "allauth",
     "allauth.account",
     "allauth.mfa",

@@ -10,7 +10,9 @@ HELP = "check every service: one line per problem, with file and line"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", nargs="?", type=Path, help="chapters, a chapter or a service (default: all installed)")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="chapters, a chapter or a service (default: all installed)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="portals on N and N+1, gateways a hundred above (default 8050; CHUANYU_PORT_BASE)",
     )
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1; kept from then on)")
-    parser.add_argument("--alone", action="store_true", help="with --node: make no keys for the other node (production)")
+    parser.add_argument(
+        "--alone", action="store_true", help="with --node: make no keys for the other node (production)"
+    )
     parser.add_argument("--no-samples", action="store_true", help="no sample residents, staff and histories")
 
 
