@@ -192,7 +192,7 @@ def test_a_signing_key_is_replaced_without_a_pause(two: Pair, tmp_path: Path) ->
         """A message signed at that moment, as the other node's gateway decides about it."""
         created = int(moment.timestamp())
         sent = signing.sign_request(held.signers[key_id], method="POST", uri=receiver.uri, body=b"{}", created=created)
-        public = receiver.peer_key(sent.key_id, sent.created)
+        public = receiver.peer_key(sent.key_id, sent.created, created)
         if public is None:
             return False
         signing.verify_request(public, sent, method="POST", uri=receiver.uri, body=b"{}")
