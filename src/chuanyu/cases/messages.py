@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from django.utils import timezone
 
-from chuanyu.cases import actions, declarations, evidence
+from chuanyu.cases import actions, declarations, evidence, requests, steps, store
 from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
 from chuanyu.cases.replay import ACT, NOWHERE, POSTING_REFUSED, Fork, Gap, Invalid, advance, resolve
 from chuanyu.cases.replay import Event as Step
@@ -92,7 +92,7 @@ def take_events(envelope: Envelope, person: UUID | None) -> None:
             declarations.keep_plain(envelope.service, declaration, hash_)
         except ValueError as error:
             raise Refused("declaration", INVALID) from error
-    case = Case.objects.select_for_update().filter(pk=body.case).first()
+    case = store.lock(body.case)
     first = msgspec.convert(body.events[0], Step) if body.events else None
     if case is None:
         case = _new_case(envelope, body, first, person)
@@ -119,14 +119,14 @@ def take_events(envelope: Envelope, person: UUID | None) -> None:
     case.save(force_insert=held == 0)
     _store(case, new, documents)
     _mirror(case, new)
-    actions.settle_requests(case)
+    requests.settle(case)
 
 
 @message(REQUEST)
 def take_request(envelope: Envelope, person: UUID | None) -> None:
     """Someone at the other node asks for a step. It is decided here if we own the state; else it waits for the events to tell."""
     body = _body(envelope, Asked)
-    case = Case.objects.select_for_update().filter(pk=body.case).first()
+    case = store.lock(body.case)
     if case is None:
         raise NotYet("case_missing")
     _from_party(envelope, case)
@@ -142,14 +142,14 @@ def take_request(envelope: Envelope, person: UUID | None) -> None:
             "at": body.at,
         },
     )
-    actions.settle_requests(case)
+    requests.settle(case)
 
 
 @message(ATTACHMENT)
 def take_attachment(envelope: Envelope, person: UUID | None) -> None:
     """A file of a case: taken only if an event sealed its hash."""
     body = _body(envelope, File)
-    case = Case.objects.select_for_update().filter(pk=body.case).first()
+    case = store.lock(body.case)
     if case is None:
         raise NotYet("case_missing")
     _from_party(envelope, case)
@@ -250,7 +250,7 @@ def _replay(case: Case, step: Step, documents: dict[tuple[str, int], Any], *, la
         if not declarations.exists(step.declaration):
             raise NotYet("declaration_missing")
         case.declaration_id = step.declaration
-    before = actions.position(case, last) if case.sequence else NOWHERE
+    before = steps.position(case, last) if case.sequence else NOWHERE
     try:
         after = advance(
             before,
@@ -265,7 +265,7 @@ def _replay(case: Case, step: Step, documents: dict[tuple[str, int], Any], *, la
         raise Refused("fork", FORK) from error
     except Invalid as error:
         raise Refused("invalid", INVALID) from error
-    actions.place(case, step, after, received=timezone.now())
+    steps.place(case, step, after, received=timezone.now())
 
 
 def _store(case: Case, new: list[Step], documents: dict[tuple[str, int], Any]) -> None:
@@ -294,4 +294,4 @@ def _mirror(case: Case, new: list[Step]) -> None:
     for step in new:
         for transfer in step.transfers if step.kind == ACT else ():
             if transfer.id not in refused and transfer.payee.startswith(f"{here()}/"):
-                actions.instruct(case, step, transfer, side="payee")
+                steps.instruct(case, step, transfer, side="payee")

@@ -49,6 +49,8 @@ class Case(models.Model):
     provisional = models.BooleanField(default=False)
     escalated = models.DateTimeField(null=True)
 
+    asked = False  # set where a case is locked: someone's request waits to be decided
+
     class Meta:
         constraints = (
             models.UniqueConstraint(

@@ -15,24 +15,22 @@ from chuanyu.identity.here import here, peer
 EVENTS, REQUEST, ATTACHMENT = "case.events", "case.request", "case.attachment"
 
 
-def ship(case: Case) -> None:
-    """Send every event the other node has not seen, with its documents, once it concerns that node.
-
-    Sets `case.shipped`; the caller saves it.
-    """
+def will_ship(case: Case) -> bool:
+    """True if the other node is to hear of this case now, and has not heard all of it."""
     concerns = case.shipped > 0 or case.owner.startswith(f"{peer()}/")
-    if not concerns or case.posting or case.shipped >= case.sequence or not _theirs(case):
-        return
-    first = case.shipped == 0
-    after = case.shipped
-    events = list(Event.objects.filter(case=case, sequence__gt=after).order_by("sequence"))
-    documents = list(CaseDocument.objects.filter(case=case, sequence__gt=after))
+    return concerns and not case.posting and case.shipped < case.sequence and bool(_theirs(case))
+
+
+def ship(case: Case, first: int) -> None:
+    """Send the events from `first` on, with their documents. The caller has set `case.shipped`."""
+    events = list(Event.objects.filter(case=case, sequence__gte=first).order_by("sequence"))
+    documents = list(CaseDocument.objects.filter(case=case, sequence__gte=first))
     body: dict[str, Any] = {
         "case": str(case.pk),
         "events": [event.body for event in events],
         "documents": [{"name": d.name, "sequence": d.sequence, "body": d.body} for d in documents],
     }
-    if first:
+    if first == 1:
         body["filed"] = {
             "reference": case.reference,
             "service": case.service,
@@ -43,7 +41,6 @@ def ship(case: Case) -> None:
     if named := {event.body["declaration"] for event in events if event.body.get("declaration")}:
         body["declarations"] = {hash_: declarations.body_of(hash_) for hash_ in sorted(named)}
     _send(case, EVENTS, body, fields=sorted({d.name for d in documents}))
-    case.shipped = case.sequence
     for attachment in (
         Attachment.objects.filter(case=case, node=here(), shipped=False, sequence__isnull=False) if case.files else ()
     ):

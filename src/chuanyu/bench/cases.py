@@ -1,0 +1,167 @@
+"""Five-step cases a second in one process, every check on, beside two workflow engines doing five durable steps.
+
+Ours: filed, refused for want of evidence, corrected, accepted and handed over (sealed, in the outbox), and a withdrawal asked of
+the owner: rules decide, documents are validated and hashed, deadlines counted, reveals audited, events chained. Theirs:
+five steps that do nothing, each stored before the next. The machine's limit beside them: pgbench's single-row writes.
+"""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import psycopg
+
+from chuanyu.bench.nodes import Node, one_node
+
+SECONDS = 8.0  # of each measurement
+NODE = "sichuan"
+
+
+def run() -> dict[str, Any]:
+    """Figures by name; rates are per second, ratios say against what."""
+    with one_node(NODE) as node:
+        writes = pgbench(node)
+        ours = _rate(_ours(node))
+        figures: dict[str, Any] = {
+            "five-step cases/s": round(ours, 1),
+            "steps/s": round(ours * 5, 1),
+            "pgbench single-row commits/s, one client": round(writes, 1),
+            "commits of ours per commit of pgbench": round(ours * 5 / writes, 3),
+        }
+        for name, peer in (("dbos", _dbos), ("spiffworkflow", _spiff)):
+            try:
+                with peer(node) as five_steps:
+                    theirs = _rate(five_steps)
+            except ImportError:
+                figures[f"{name} five-step workflows/s"] = "not installed: pip install chuanyu[bench]"
+                continue
+            figures[f"{name} five-step workflows/s"] = round(theirs, 1)
+            figures[f"ours / {name}"] = round(ours / theirs, 2)
+        return figures
+
+
+def pgbench(node: Node) -> float:
+    """Single-row durable updates a second from one connection: what a step can't beat."""
+    with psycopg.connect(node.superuser_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS bench_row")
+        connection.execute("CREATE TABLE bench_row (id int PRIMARY KEY, n int)")
+        connection.execute("INSERT INTO bench_row SELECT i, 0 FROM generate_series(1, 1000) i")
+    script = node.folder / "row.sql"
+    script.write_text("\\set id random(1, 1000)\nUPDATE bench_row SET n = n + 1 WHERE id = :id;\n")
+    script.chmod(0o644)
+    done = subprocess.run(
+        [node.program("pgbench"), "-n", "-c", "1", "-M", "prepared", "-T", str(int(SECONDS)), "-f", str(script), node.superuser_url],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.search(r"tps = ([0-9.]+)", done.stdout)
+    assert found is not None, done.stdout
+    return float(found.group(1))
+
+
+def _rate(once: Callable[[], None]) -> float:
+    """Runs a second, after a short warm-up."""
+    for _ in range(10):
+        once()
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < SECONDS:
+        once()
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
+def _ours(node: Node) -> Callable[[], None]:
+    node.django()
+    from chuanyu.cases import actions
+    from chuanyu.core.ids import uuid7
+    from chuanyu.core.numbers import make_person_number
+    from chuanyu.identity import vault
+    from chuanyu.identity.actor import Actor
+
+    clerk = Actor(kind="staff", user="clerk", node=NODE, agency="hrss", roles=frozenset({"clerk"}))
+
+    def people() -> Iterator[Actor]:
+        """Men of 51 and more whose household registration is not on record: they are asked for it."""
+        for i in range(100_000):
+            born = date(1970, 1 + i % 12, 1 + i // 12 % 28)
+            number = make_person_number(division="510000", birth=born, sequence=(1 + i // 336 * 2) % 999, sex="male")
+            person = vault.enrol(number)
+            yield Actor(kind="resident", user=f"r{i}", node=NODE, person=person, roles=frozenset({"resident"}))
+
+    ready = people()
+    crowd = [next(ready) for _ in range(4000)]  # enrolling is not what is measured
+
+    def once() -> None:
+        who = crowd.pop() if crowd else next(ready)
+        assert who.person is not None
+        case = actions.start(
+            service="pension_transfer", actor=who, person=who.person, documents={"application": {}}, request_id=uuid7()
+        ).case
+        assert actions.act(case=case, act="accept", actor=clerk, expects=1).state == "correcting"
+        actions.act(case=case, act="resubmit", actor=who, expects=2, documents={"application": {"household": "511623"}})
+        assert actions.act(case=case, act="accept", actor=clerk, expects=3).state == "requested"
+        assert actions.act(case=case, act="withdraw", actor=who, expects=4).request
+
+    return once
+
+
+@contextmanager
+def _dbos(node: Node) -> Iterator[Callable[[], None]]:
+    from dbos import DBOS, DBOSConfig
+
+    url = node.make_database("bench_dbos")
+    DBOS(config=DBOSConfig(name="bench", system_database_url=url, run_admin_server=False, log_level="ERROR"))
+
+    @DBOS.step()
+    def step(i: int) -> int:
+        return i
+
+    @DBOS.workflow()
+    def five() -> int:
+        return sum(step(i) for i in range(5))
+
+    DBOS.launch()
+    try:
+        yield lambda: None if five() == 10 else None
+    finally:
+        DBOS.destroy()
+
+
+@contextmanager
+def _spiff(node: Node) -> Iterator[Callable[[], None]]:
+    """The workflow is serialised and stored after each of its five manual tasks, as its users do to survive a crash."""
+    from SpiffWorkflow import TaskState, Workflow
+    from SpiffWorkflow.serializer.dict import DictionarySerializer
+    from SpiffWorkflow.specs import Simple, WorkflowSpec
+
+    spec = WorkflowSpec("five", addstart=True)
+    last = spec.start
+    for i in range(5):
+        task = Simple(spec, f"step{i}", manual=True)
+        last.connect(task)
+        last = task
+    serializer = DictionarySerializer()
+    with psycopg.connect(node.make_database("bench_spiff")) as connection:
+        connection.execute("CREATE TABLE workflow (id bigserial PRIMARY KEY, state jsonb)")
+        connection.commit()
+
+        def once() -> None:
+            workflow = Workflow(spec)
+            row: tuple[int] | None = None
+            for _ in range(5):
+                workflow.run_all(halt_on_manual=True)
+                workflow.get_next_task(state=TaskState.READY).run()
+                state = json.dumps(serializer.serialize_workflow(workflow, include_spec=False), default=str)
+                if row is None:
+                    row = connection.execute("INSERT INTO workflow (state) VALUES (%s) RETURNING id", [state]).fetchone()
+                else:
+                    connection.execute("UPDATE workflow SET state = %s WHERE id = %s", [state, row[0]])
+                connection.commit()
+
+        yield once

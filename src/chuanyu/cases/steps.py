@@ -1,0 +1,188 @@
+"""One step of a case, taken by the node that owns the state: decide, append, place, and what leaves with it."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from chuanyu.cases import declarations, errors, evidence, store
+from chuanyu.cases.errors import CaseError
+from chuanyu.cases.models import Attachment, Case, Event
+from chuanyu.cases.replay import ACT, MIGRATED, REQUEST_REFUSED, START, Position, Transfer, advance, target_of
+from chuanyu.cases.replay import Event as Step
+from chuanyu.cases.shipping import ship, will_ship
+from chuanyu.cases.views import Acted
+from chuanyu.clearing import actions as clearing
+from chuanyu.core import days
+from chuanyu.core.canonical import digest
+from chuanyu.core.ids import uuid7
+from chuanyu.core.money import Money
+from chuanyu.core.outcomes import Outcome
+from chuanyu.core.service import Act, Posting
+from chuanyu.identity.actor import Actor
+from chuanyu.identity.here import here
+
+
+def take(
+    case: Case, act: Act, actor: Actor, given: dict[str, Any], note: str, *, request: str = "", by: str = ""
+) -> Acted:
+    """Decide and append. The caller holds the case's lock and has checked who acts."""
+    declared = declarations.by_hash(case.declaration_id)
+    held = evidence.Evidence(case, agency=case.owner.partition("/")[2], actor=actor)
+    taken = held.take(act.takes, given)
+    now = timezone.now()
+    outcome: Outcome | None = None
+    used: dict[str, Any] = {}
+    if act.decide:
+        outcome, used = evidence.decide(held, declared, act.decide, now, node=here())
+        if target_of(act, outcome) is None:
+            raise CaseError("no_such_step", errors.NO_SUCH_STEP)
+    transfers: tuple[Transfer, ...] = ()
+    if act.post and (outcome is None or outcome.outcome == "accept"):
+        amount, read = evidence.decide(held, declared, act.post, now, node=here())
+        used = used | read
+        transfers = _transfers(case, declared.postings[act.post], amount.value)
+    target = target_of(act, outcome)
+    assert target is not None
+    loose = list(Attachment.objects.filter(case=case, node=here(), sequence=None)) if case.files else []
+    step = Step(
+        case=str(case.pk),
+        sequence=case.sequence + 1,
+        previous=case.head,
+        at=stamp(now),
+        node=here(),
+        agency=case.owner,
+        by=by or by_of(actor),
+        kind=ACT,
+        source=case.state,
+        target=target,
+        act=act.name,
+        outcome=outcome,
+        documents={name: digest(body) for name, body in taken.items()},
+        attachments={str(a.pk): a.sha256 for a in loose},
+        parameters=used,
+        transfers=transfers,
+        request=request,
+        note=note.strip(),
+    )
+    append(case, step, position(case), taken, actor)
+    return acted(case, outcome)
+
+
+def append(case: Case, step: Step, before: Position, documents: dict[str, Any], actor: Actor) -> None:
+    """State, event, deadline, posting instruction and outbox row, in the caller's transaction."""
+    procedure = declarations.procedure(case.declaration_id)
+    after = advance(before, step, procedure=procedure, parties=case.parties, filed_at=case.filed_at)
+    place(case, step, after, received=datetime.fromisoformat(step.at))
+    case.posting = bool(step.transfers) and step.kind == ACT
+    first_unshipped = case.shipped + 1
+    leaves = will_ship(case)
+    if leaves:
+        case.shipped = case.sequence
+    store.write(case, step, documents, head=after.head, actor=actor.id)
+    if step.kind == ACT:
+        for transfer in step.transfers:
+            instruct(case, step, transfer, side="payer")
+    if step.attachments:
+        Attachment.objects.filter(pk__in=step.attachments).update(sequence=after.sequence)
+    if leaves:
+        ship(case, first_unshipped)
+
+
+def place(case: Case, step: Step, after: Position, *, received: datetime) -> None:
+    """Put the case where the event leads. A new state starts a new term, counted from its receipt at the owner."""
+    entered = step.kind != REQUEST_REFUSED and (step.source != step.target or step.kind in (START, MIGRATED))
+    case.state, case.owner, case.final = after.state, after.owner, after.final
+    case.sequence, case.head = after.sequence, after.head
+    if entered:
+        case.since = datetime.fromisoformat(step.at)
+        case.received, case.due, case.provisional, case.escalated = received, None, False, None
+        declared = declarations.by_hash(case.declaration_id)
+        state = declarations.procedure(case.declaration_id).states[after.state]
+        if state.term:
+            term = evidence.term(declared, state.term, day=days.legal_day(received), node=after.owner.partition("/")[0])
+            due = days.add_working_days(days.legal_day(received), term)
+            case.due, case.provisional = due.date, due.provisional
+
+
+def instruct(case: Case, step: Step, transfer: Transfer, *, side: str) -> None:
+    """Hand a transfer to the poster; the payee mirrors the same id."""
+    clearing.instruct(
+        id=UUID(transfer.id),
+        case=case.pk,
+        sequence=step.sequence,
+        service=case.service,
+        name=transfer.name,
+        side=side,
+        payer=transfer.payer,
+        payee=transfer.payee,
+        amount=transfer.amount,
+        unit=transfer.unit,
+        cycle=transfer.cycle,
+    )
+
+
+def position(case: Case, last: Step | None = None) -> Position:
+    """Where the case stands, as replay needs it; `last` is its last step, for those who may take it back."""
+    return Position(
+        sequence=case.sequence,
+        head=case.head,
+        state=case.state,
+        owner=case.owner,
+        final=case.final,
+        writer=case.owner.partition("/")[0],
+        unsettled=tuple(t.id for t in last.transfers) if last and last.kind == ACT else (),
+        came_from=last.source if last else "",
+    )
+
+
+def _transfers(case: Case, posting: Posting, value: Any) -> tuple[Transfer, ...]:
+    amount = value.fen if isinstance(value, Money) else int(value)
+    if amount == 0:
+        return ()
+    return (
+        Transfer(
+            id=str(uuid7()),
+            name=posting.name,
+            amount=amount,
+            unit=posting.unit,
+            payer=case.parties[posting.payer],
+            payee=case.parties[posting.payee],
+            cycle=posting.cycle,
+        ),
+    )
+
+
+def acted(case: Case, outcome: Outcome | None) -> Acted:
+    """What was done, for whoever did it."""
+    reasons = declarations.by_hash(case.declaration_id).reasons
+    reason = reasons.get(outcome.reason) if outcome else None
+    return Acted(
+        case=case.pk,
+        reference=case.reference,
+        sequence=case.sequence,
+        state=case.state,
+        outcome=outcome.outcome if outcome else "",
+        reason=reason.text if reason else None,
+    )
+
+
+def step_of(event: Event) -> Step:
+    """An event as replay reads it."""
+    return evidence.step_of(event.body)
+
+
+def is_ours(agency: str) -> bool:
+    """True for an agency ("sichuan/hrss") of this node."""
+    return agency.startswith(f"{here()}/")
+
+
+def by_of(actor: Actor) -> str:
+    """Who acts, as events say it."""
+    return {"resident": "applicant", "staff": "staff", "system": "system"}[actor.kind]
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as events carry it: UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
