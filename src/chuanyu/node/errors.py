@@ -29,7 +29,9 @@ def page(request: HttpRequest, status: int, *, sentence: Text | None = None) -> 
         return JsonResponse({"error": status, "text": words, "trace": trace}, status=status)
     language = get_language() or "zh-hans"
     context = {"title": title.say(language), "sentence": text.say(language), "trace": trace, "status": status}
-    return render(request, "error.html", {**context, "language": language}, status=status)
+    # when something broke, nothing is asked of the database or the session again
+    template = "broken.html" if status == 500 else "error.html"
+    return render(request, template, {**context, "language": language}, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -1,9 +1,9 @@
-"""What the node already knows about the applicant: shown with its origin instead of asked."""
+"""What the node already knows about a person: shown with its origin instead of asked. Every look is audited."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from chuanyu.core.documents import Person, encode
-from chuanyu.core.service import Service
 from chuanyu.identity import vault
 from chuanyu.identity.actor import Actor
 from chuanyu.portal import papers
@@ -16,11 +16,9 @@ class Known:
     lines: list[papers.Line]
 
 
-def known(service: Service, who: Actor) -> Known | None:
-    """The applicant's record as far as this service uses it; the look is audited like any other."""
-    if who.person is None:
-        return None
-    opened = vault.reveal(who.person, purpose=service.key, by=who.id, trace="portal.apply")
+def known(person: UUID, *, service: str, who: Actor, trace: str) -> Known:
+    """A person's record as far as this service uses it. `trace`: the page or the case it was opened for."""
+    opened = vault.reveal(person, purpose=service, by=who.id, trace=trace)
     facts = Person(birth=opened.birth, sex=opened.sex, household=opened.household)
     masked = f"{opened.number[:6]}{'*' * 10}{opened.number[-2:]}"
     return Known(opened.name, masked, papers.lines(Person, encode(facts)))

@@ -20,5 +20,5 @@ def agency(request: HttpRequest) -> HttpResponse:
         for service in catalogue().values()
         for owners in [river.owners(service.procedure, here()) if service.procedure else {}]
     ]
-    context = {"services": services, "crumbs": [("", Text("单位", "Agencies"))]}
+    context = {"services": services, "crumbs": [("", Text("单位", "Agency"))]}
     return render(request, "portal/agency/agency.html", context)

@@ -12,16 +12,18 @@ from django.views.decorators.http import require_POST
 
 from chuanyu.cases import actions, queries
 from chuanyu.cases.errors import NO_SUCH_STEP, CaseError
-from chuanyu.cases.views import ActView, CaseView
+from chuanyu.cases.views import ActView, CaseView, Foreseen
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries as exchange
 from chuanyu.identity.access import actor
+from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import papers, river, steps, words
 from chuanyu.portal.errors import refused
+from chuanyu.portal.known import known
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Desk:
     asked: steps.Asked
     fetched: list[Fetched]
     ends: list[tuple[str, Text]]  # outcome → the state it leads to
+    foreseen: Foreseen | None  # what its rule says on the papers at hand
+    missing: list[str]  # what the rule still lacks
 
 
 def workspace(request: HttpRequest, case: UUID) -> HttpResponse:
@@ -97,6 +101,7 @@ def _page(request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, st
         "tone": river.tone(service, case.state),
         "bends": river.course(case),
         "sheets": steps.papers_of(case, service),
+        "known": known(case.person, service=case.service, who=who, trace=str(case.id)),
         "desks": [_desk(request, case, service, each, typed) for each in case.acts],
         "problems": typed.problems if typed else [],
         "link": exchange.link_state() if case.queued else None,
@@ -111,11 +116,14 @@ def _desk(request: HttpRequest, case: CaseView, service: Service | None, act: Ac
     declared = service.procedure.states.get(case.state) if service and service.procedure else None
     graph = declared.does.get(act.name) if declared else None
     states = service.procedure.states if service and service.procedure else {}
+    foreseen, missing = _foreseen(case, act, actor(request))
     return Desk(
         act,
         asked,
         [_fetched(request, case, service, name) for name in act.register],
         [(outcome, states[target].title) for outcome, target in graph.to.items()] if graph else [],
+        foreseen,
+        missing,
     )
 
 
@@ -125,6 +133,13 @@ def _fetched(request: HttpRequest, case: CaseView, service: Service | None, name
     spec = service.documents.get(name) if service else None
     lines = papers.lines(spec.cls if spec else None, body) if body is not None else None
     return Fetched(papers.title(spec, name), agency_name(f"{here()}/{who.agency}"), lines)
+
+
+def _foreseen(case: CaseView, act: ActView, who: Actor) -> tuple[Foreseen | None, list[str]]:
+    try:
+        return queries.foreseen(case.id, act.name, who), []
+    except CaseError as error:
+        return None, [words.say(field.message) for field in error.fields] or [words.say(error.text)]
 
 
 def _seen(request: HttpRequest, case: UUID) -> CaseView:

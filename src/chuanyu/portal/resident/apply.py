@@ -20,9 +20,10 @@ from chuanyu.core.ids import uuid7
 from chuanyu.core.service import DocumentSpec, Service
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
+from chuanyu.identity.actor import Actor
 from chuanyu.portal import forms, papers, river
 from chuanyu.portal.errors import problems, refused
-from chuanyu.portal.known import known
+from chuanyu.portal.known import Known, known
 
 LIMIT = 200_000  # characters of a draft
 
@@ -53,7 +54,7 @@ def check(request: HttpRequest, key: str) -> HttpResponse:
         "sheets": sheets,
         "typed": [(name, value) for name, value in draft["typed"].items() if value],
         "request_id": draft["request_id"],
-        "known": known(service, who),
+        "known": _known(service, who),
         "problems": [],
     }
     return render(request, "portal/resident/check.html", context)
@@ -127,7 +128,7 @@ def _form(
         ],
         "request_id": draft["request_id"],
         "problems": problems(errors),
-        "known": known(service, actor(request)),
+        "known": _known(service, actor(request)),
         "bends": river.planned(service, actor(request).node),
     }
     return render(request, "portal/resident/apply.html", context, status=status)
@@ -159,6 +160,10 @@ def _back(service: Service, name: str) -> HttpResponse:
 
 
 # ---- reading
+
+
+def _known(service: Service, who: Actor) -> Known | None:
+    return known(who.person, service=service.key, who=who, trace="portal.apply") if who.person else None
 
 
 def _service(key: str) -> Service:

@@ -15,6 +15,7 @@ from chuanyu.core.documents import Field, fields
 from chuanyu.core.parameters import Parameter, Value
 from chuanyu.core.service import NODES, DocumentSpec, Reason, Service
 from chuanyu.core.text import Text
+from chuanyu.delivery import queries as delivery
 from chuanyu.identity.here import here
 from chuanyu.portal import papers, river, words
 
@@ -95,7 +96,7 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
         "examples": examples(service),
         "reasons": [reason for reason in service.reasons.values() if reason.remedy],
         "length": _length(service),
-        "leads": [(node, service.leads[node]) for node in NODES if node in service.leads],
+        "leads": _leads(service),
     }
     return render(request, "portal/resident/guide.html", context)
 
@@ -161,6 +162,13 @@ def _table(service: Service, parties: dict[str, Text]) -> list[Step]:
 
 def _sides(parameter: Parameter) -> Sides:
     return Sides(parameter, {node: parameter.value_on(days.today(), node) for node in NODES})
+
+
+def _leads(service: Service) -> list[tuple[str, Text | str]]:
+    """The lead units by province, named in both languages by the plan."""
+    clause = next((clause for clause in delivery.plan() if clause.number == service.clause), None)
+    named = {lead.name.zh: lead.name for lead in clause.leads} if clause else {}
+    return [(node, named.get(service.leads[node], service.leads[node])) for node in NODES if node in service.leads]
 
 
 def _length(service: Service) -> int | None:

@@ -38,6 +38,14 @@ def place(node: str) -> SafeString:
     )
 
 
+@register.simple_tag
+def sign(node: str) -> SafeString:
+    """The province's sign alone, where the words beside it name the province anyway."""
+    if node not in words.NODES:
+        return mark_safe("")
+    return format_html('<span class="place {}" data-sign="{}" aria-hidden="true"></span>', node, words.SIGNS[node].zh)
+
+
 @register.filter
 def node(name: str) -> str:
     """The name of a node's province."""
