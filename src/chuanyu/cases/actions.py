@@ -64,13 +64,14 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
     parties = resolve(procedure, here(), peer())
     if actor.kind == "staff" and f"{here()}/{actor.agency}" not in parties.values():
         raise CaseError("not_yours", errors.NOT_YOURS)
-    known = list(Case.objects.filter(Q(pk=request_id) | Q(service=service, person=person, final=False)))
-    if again := next((case for case in known if case.pk == request_id), None):
+    known = store.open_cases(request_id, service, person)
+    if request_id in known:
+        again = Case.objects.get(pk=request_id)
         if again.person != person or again.service != service:
             raise CaseError("not_yours", errors.NOT_YOURS)
         return steps.acted(again, None)
     if known:
-        raise CaseError("duplicate", errors.ALREADY_OPEN, case=known[0].pk)
+        raise CaseError("duplicate", errors.ALREADY_OPEN, case=known[0])
     taken = evidence.take(declared.documents, procedure.start_takes, documents)
     now = timezone.now()
     owner = parties[procedure.states[procedure.start_state].owner or ""]

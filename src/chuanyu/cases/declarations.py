@@ -7,6 +7,7 @@ from chuanyu.cases.models import Declaration
 from chuanyu.core.canonical import digest
 from chuanyu.core.declaration import declared
 from chuanyu.core.service import Declared, Procedure, Service
+from chuanyu.identity import sql
 
 
 def keep(service: Service) -> str:
@@ -45,4 +46,4 @@ def body_of(hash_: str) -> dict[str, Any]:
 
 def exists(hash_: str) -> bool:
     """True if this node has it."""
-    return Declaration.objects.filter(pk=hash_).exists()
+    return bool(sql.rows("SELECT 1 FROM cases_declaration WHERE hash = %s", [hash_]))

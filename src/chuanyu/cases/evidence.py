@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from django.utils import timezone
 
-from chuanyu.cases import errors
+from chuanyu.cases import errors, store
 from chuanyu.cases.errors import CaseError
-from chuanyu.cases.models import Attachment, Case, CaseDocument
+from chuanyu.cases.models import Attachment, Case
 from chuanyu.cases.replay import Event
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
@@ -49,8 +49,7 @@ class Evidence:
         if name in self.taken:
             return self.taken[name]
         if self._held is None:
-            rows = CaseDocument.objects.filter(case=self.case).order_by("sequence").values_list("name", "body")
-            self._held = dict(rows)
+            self._held = {document: body for document, _, body in store.documents(self.case.pk)}
         if name in self._held:
             return self._held[name]
         spec = self.specs.get(name)

@@ -22,8 +22,9 @@ from chuanyu.identity.here import here
 def ask_owner(case: Case, act: Act, actor: Actor, documents: dict[str, Any], note: str, request_id: UUID) -> Acted:
     """Write the request down and send it to the owner; once per step."""
     taken = evidence.Evidence(case, agency=actor.agency or "", actor=actor).take(act.takes, documents)
-    if Request.objects.filter(case=case, act=act.name, status=Request.Status.WAITING).exists():
+    if case.asked and Request.objects.filter(case=case, act=act.name, status=Request.Status.WAITING).exists():
         raise CaseError("already_asked", errors.ALREADY_ASKED)
+    leaves = not steps.is_ours(case.owner)  # else the ledger has to answer first
     request = Request.objects.create(
         id=request_id,
         case=case,
@@ -33,8 +34,10 @@ def ask_owner(case: Case, act: Act, actor: Actor, documents: dict[str, Any], not
         by=act.by,
         node=here(),
         at=timezone.now(),
+        asked=case.owner if leaves else "",
     )
-    settle(case)
+    if leaves:
+        ship_request(case, request)
     return Acted(
         case=case.pk,
         reference=case.reference,

@@ -7,8 +7,8 @@ import base64
 from typing import Any
 from uuid import UUID
 
-from chuanyu.cases import declarations
-from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
+from chuanyu.cases import declarations, store
+from chuanyu.cases.models import Attachment, Case, Request
 from chuanyu.exchange import actions as exchange
 from chuanyu.identity.here import here, peer
 
@@ -23,12 +23,12 @@ def will_ship(case: Case) -> bool:
 
 def ship(case: Case, first: int) -> None:
     """Send the events from `first` on, with their documents. The caller has set `case.shipped`."""
-    events = list(Event.objects.filter(case=case, sequence__gte=first).order_by("sequence"))
-    documents = list(CaseDocument.objects.filter(case=case, sequence__gte=first))
+    events = store.events(case.pk, first - 1)
+    documents = store.documents(case.pk, first - 1)
     body: dict[str, Any] = {
         "case": str(case.pk),
-        "events": [event.body for event in events],
-        "documents": [{"name": d.name, "sequence": d.sequence, "body": d.body} for d in documents],
+        "events": events,
+        "documents": [{"name": name, "sequence": sequence, "body": body} for name, sequence, body in documents],
     }
     if first == 1:
         body["filed"] = {
@@ -38,9 +38,9 @@ def ship(case: Case, first: int) -> None:
             "filed_at": case.filed_at,
             "filed": case.filed.isoformat(),
         }
-    if named := {event.body["declaration"] for event in events if event.body.get("declaration")}:
+    if named := {event["declaration"] for event in events if event.get("declaration")}:
         body["declarations"] = {hash_: declarations.body_of(hash_) for hash_ in sorted(named)}
-    _send(case, EVENTS, body, fields=sorted({d.name for d in documents}))
+    _send(case, EVENTS, body, fields=sorted({name for name, _, _ in documents}))
     for attachment in (
         Attachment.objects.filter(case=case, node=here(), shipped=False, sequence__isnull=False) if case.files else ()
     ):

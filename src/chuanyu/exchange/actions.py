@@ -21,7 +21,7 @@ from chuanyu.exchange.authorise import authorise
 from chuanyu.exchange.envelope import Envelope
 from chuanyu.exchange.errors import AskRefused, ExchangeError, Refusal, Unreachable
 from chuanyu.exchange.models import Inbox, Outbox, RegisterEntry
-from chuanyu.identity import vault
+from chuanyu.identity import sql, vault
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here, peer
 
@@ -35,6 +35,15 @@ class NotGranted(ExchangeError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.code, refusal.text)
         self.refusal = refusal
+
+
+_PUT = """
+WITH put AS (
+  INSERT INTO exchange_outbox (id, stream, position, to_node, envelope, held_by)
+  SELECT %s, %s, coalesce(max(position), 0) + 1, %s, %s, %s FROM exchange_outbox WHERE stream = %s
+)
+SELECT pg_notify(%s, '')
+"""
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
@@ -71,16 +80,12 @@ def send(
         fields=tuple(fields),
         stream=stream,
     )
-    with transaction.atomic():
-        Outbox.objects.create(
-            id=UUID(message.id),
-            stream=stream,
-            position=_next_position(stream),
-            to_node=message.to_node,
-            envelope=envelopes.encode(message),
-            held_by=held_by,
-        )
-        notify(OUTBOX)
+    row = [UUID(message.id), stream, message.to_node, envelopes.encode(message), held_by, stream, OUTBOX]
+    with transaction.atomic(savepoint=False):
+        # the lock lasts until the commit, so that positions have no gap and nobody takes the same one
+        sql.rows("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [stream])
+        # a statement of its own: it must see what the holder of the lock before us committed
+        sql.rows(_PUT, row)
     return UUID(message.id)
 
 
@@ -172,15 +177,6 @@ def _envelope(*, person: UUID | None, purpose: str, stream: str, **parts: Any) -
         return message
     opened = vault.reveal(person, purpose=purpose, by=message.from_agency, trace=id)
     return msgspec.structs.replace(message, subject=installed.sealer(compact).seal(opened.number, purpose))
-
-
-def _next_position(stream: str) -> int:
-    """The next place in the stream, gap-free: the lock lasts until the commit, so nobody else takes the same one."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [stream])
-        # a statement of its own: it must see what the holder of the lock before us committed
-        cursor.execute("SELECT coalesce(max(position), 0) + 1 FROM exchange_outbox WHERE stream = %s", [stream])
-        return int(cursor.fetchone()[0])
 
 
 # --- dead letters ----------------------------------------------------------------------------------------------------

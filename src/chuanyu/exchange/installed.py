@@ -24,6 +24,7 @@ from chuanyu.exchange.compact import Compact, Node, Signed
 from chuanyu.exchange.errors import CompactError
 from chuanyu.exchange.models import Compact as Row
 from chuanyu.exchange.subject import Sealer
+from chuanyu.identity import sql
 from chuanyu.identity.here import here, home
 from chuanyu.identity.queries import declared_agencies
 
@@ -45,7 +46,7 @@ class Home(Protocol):
 
 def current() -> Compact:
     """The compact in force at this node. Raises CompactError("no_compact") before the first is installed."""
-    newest = Row.objects.order_by("-version").values_list("version", "since").first()
+    newest = sql.row("SELECT version, since FROM exchange_compact ORDER BY version DESC LIMIT 1", [])
     if newest is None:
         raise CompactError("no_compact", Text("本节点还没有安装协议。", "This node has no compact installed."))
     return _installed(here(), *newest)
