@@ -9,6 +9,7 @@ meanwhile. Does the peer say "not yet", only that stream rests.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -104,10 +105,9 @@ class Courier:
                 await self._round()
             except Exception as error:  # the database is away: it comes back, and the outbox is in it
                 _log.error("courier's round failed", exc_info=error)
-            try:
-                await asyncio.wait_for(self._news.wait(), POLL)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL):  # not wait_for: before Python 3.12 it can swallow a cancellation
+                    await self._news.wait()
             self._news.clear()
 
     async def _round(self) -> None:

@@ -128,7 +128,8 @@ class Gateway:
     async def _watch(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), CHECK_SECONDS)
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._news.wait()
             self._news.clear()
             try:
                 await self._reload()

@@ -1,6 +1,6 @@
 """What happens to a message from the peer, from its bytes to its signed answer.
 
-The order is the promise: size, signature, key, clock, digest, envelope, addressee, memory (the same id gets the same
+The order is the promise: size, clock, key, digest, signature, envelope, addressee, memory (the same id gets the same
 answer), the compact, the subject; only then a person is looked up or anything is taken in. Whatever the outcome, the
 message and its answer are two rows of the log, stored in the same commit as the inbox row and the remembered answer,
 and the answer leaves after that commit.
@@ -140,11 +140,11 @@ class Reception:
             proof = message.proof = signing.read_request(headers)
             if message.body is None:
                 raise _Refused(refusal("too_large", line=f"{LIMIT} bytes"), remember=False)
-            key = trust.peer_key(proof.key_id, proof.created)
-            if key is None:
-                raise _Refused(refusal("unknown_key", line=f"keyid={proof.key_id}"), remember=False)
             if abs(message.began - proof.created) > SKEW:
                 raise _Refused(_stale(f"created={proof.created}", message.began), remember=False)
+            key = trust.peer_key(proof.key_id, proof.created, message.began)
+            if key is None:
+                raise _Refused(refusal("unknown_key", line=f"keyid={proof.key_id}"), remember=False)
             signing.verify_request(key, proof, method=METHOD, uri=trust.uri, body=message.body)
         except SignatureError as error:
             if message.body is None:
@@ -219,7 +219,10 @@ class Reception:
                         "SELECT id FROM identity_person WHERE lookup = $1", self._lookup(number)
                     )
                 asked = handlers.Asked(connection, envelope, person, number)
-                content = await handlers.queries[envelope.action](asked)
+                try:
+                    content = await handlers.queries[envelope.action](asked)
+                except asyncpg.PostgresError as error:  # a mistake of the handler, not the database being away
+                    raise RuntimeError(f"the query {envelope.action} failed") from error
         except handlers.Refused as reason:
             _log.info("nothing given", trace=message.trace, reason=reason.code, message=envelope.id, why=reason.text.en)
             elapsed = time.time() - message.began

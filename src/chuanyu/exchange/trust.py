@@ -42,10 +42,16 @@ class Trust:
             self._signer = self._keys.signer(self.compact, datetime.fromtimestamp(now, UTC)), now
         return self._signer[0]
 
-    def peer_key(self, key_id: str, at: float) -> signing.Key | None:
-        """The peer's key with that id, if it counts at `at` (Unix seconds) and this machine can use its suite."""
+    def peer_key(self, key_id: str, created: float, now: float) -> signing.Key | None:
+        """The peer's key with that id, if this machine can use its suite and it counts.
+
+        It counts by the peer's clock when it signed (`created`) or by ours (`now`): the two differ by up to SKEW, and
+        neither a key that just began nor one that just ended may fail for that.
+        """
         listed = self.compact.signing_key(self.peer, key_id)
-        if listed is None or not listed.valid(datetime.fromtimestamp(at, UTC)) or listed.suite not in signing.suites():
+        if listed is None or listed.suite not in signing.suites():
+            return None
+        if not any(listed.valid(datetime.fromtimestamp(at, UTC)) for at in (created, now)):
             return None
         if key_id not in self._public:
             self._public[key_id] = signing.load_public(key_id, listed.suite, listed.point)

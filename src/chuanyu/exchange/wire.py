@@ -133,9 +133,10 @@ def _verified(
     if len(content) > LIMIT:
         raise ValueError(f"the answer is larger than {LIMIT} bytes")
     proof = signing.read_response(headers, request=request)
-    if abs(time.time() - proof.created) > SKEW:
+    now = time.time()
+    if abs(now - proof.created) > SKEW:
         raise ValueError(f"the answer was signed at {proof.created}, more than {SKEW} seconds away")
-    key = trust.peer_key(proof.key_id, proof.created)
+    key = trust.peer_key(proof.key_id, proof.created, now)
     if key is None:
         raise ValueError(f"the answer is signed with {proof.key_id}, which does not count under the compact")
     signing.verify_response(key, proof, status=status, body=content, method=METHOD, uri=trust.peer_uri, request=request)
