@@ -19,4 +19,3 @@ def download(request: HttpRequest, id_: UUID) -> HttpResponse:
     response = HttpResponse(bytes(found.content), content_type=found.media_type)
     response.headers["Content-Disposition"] = content_disposition_header(True, found.filename) or "attachment"
     return response
-

@@ -7,7 +7,8 @@ a form without JavaScript adds a row by adding blank keys. `core.documents` alon
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 from typing import Any
 
 from chuanyu.core import days, divisions
@@ -26,9 +27,9 @@ class Entry:
     field: Field
     name: str
     value: str = ""
-    errors: list[str] = field(default_factory=list)
-    rows: list["Row"] = field(default_factory=list)
-    inner: list["Entry"] = field(default_factory=list)
+    errors: list[str] = default(default_factory=list)
+    rows: list["Row"] = default(default_factory=list)
+    inner: list["Entry"] = default(default_factory=list)
 
     @property
     def template(self) -> str:
@@ -149,12 +150,16 @@ def tidy(cls: type[Document], typed: Mapping[str, str], prefix: str) -> dict[str
         if f.kind != "list":
             continue
         name = f"{prefix}-{f.name}"
-        filled = [i for i in indices(kept, name) if any(v.strip() for k, v in kept.items() if k.startswith(f"{name}-{i}-"))]
+        filled = [
+            i for i in indices(kept, name) if any(v.strip() for k, v in kept.items() if k.startswith(f"{name}-{i}-"))
+        ]
         _renumber(kept, name, filled)
     return kept
 
 
-def change_rows(cls: type[Document], typed: Mapping[str, str], prefix: str, *, add: str = "", remove: str = "") -> dict[str, str]:
+def change_rows(
+    cls: type[Document], typed: Mapping[str, str], prefix: str, *, add: str = "", remove: str = ""
+) -> dict[str, str]:
     """What was typed with a blank row more in the list `add`, or without the row `remove`."""
     kept = {key: value for key, value in typed.items() if key.startswith(f"{prefix}-")}
     for f in fields(cls):

@@ -43,11 +43,15 @@ def lines(cls: type[Document] | None, body: dict[str, Any]) -> list[Line]:
 
 def _line(field: Field, value: Any) -> Line:
     if field.kind == "group" and isinstance(value, dict):
-        return Line(field.title, inner=tuple(_line(f, value[f.name]) for f in field.item if value.get(f.name) is not None))
+        return Line(
+            field.title, inner=tuple(_line(f, value[f.name]) for f in field.item if value.get(f.name) is not None)
+        )
     if field.kind == "list" and isinstance(value, list):
         columns = tuple((f.title, number(f)) for f in field.item)
         rows = tuple(
-            tuple((f.title, said(f, row.get(f.name)), number(f)) for f in field.item) for row in value if isinstance(row, dict)
+            tuple((f.title, said(f, row.get(f.name)), number(f)) for f in field.item)
+            for row in value
+            if isinstance(row, dict)
         )
         return Line(field.title, gettext("无") if not rows else "", columns, rows)
     return Line(field.title, said(field, value))
@@ -76,4 +80,3 @@ def said(field: Field, value: Any) -> str:
     if field.kind == "division":
         return words.place_name(str(value))
     return str(value)
-

@@ -16,7 +16,8 @@ BAD_ENDS = ("refuse", "elsewhere", "stale", "no_basis", "duplicate")
 class Bend:
     """One bend. `lane`: the node it lies at; `to`: the node of the next bend, "" at the mouth.
 
-    `mark`: "" taken, "now", "end", "ahead", and "planned" where nothing has happened yet. Taken bends carry their `step`, the others a title and an owner.
+    `mark`: "" taken, "now", "end", "ahead", and "planned" where nothing has happened yet. Taken bends carry their
+    `step`, the others a title and an owner.
     """
 
     lane: str
@@ -74,7 +75,9 @@ def node_of(party: Party, filed_at: str) -> str:
 
 def owners(procedure: Procedure, filed_at: str) -> dict[str, Text]:
     """The agencies that play the parties of a case filed at that node."""
-    return {name: agency_name(f"{node_of(party, filed_at)}/{party.agency}") for name, party in procedure.parties.items()}
+    return {
+        name: agency_name(f"{node_of(party, filed_at)}/{party.agency}") for name, party in procedure.parties.items()
+    }
 
 
 def tone(service: Service | None, state: str) -> str:
@@ -135,7 +138,4 @@ def _joined(bends: list[Bend]) -> list[Bend]:
     lanes: list[str] = []
     for bend in bends:
         lanes.append(bend.lane or (lanes[-1] if lanes else LEFT))
-    return [
-        replace(bend, lane=lane, to=to)
-        for bend, lane, to in zip(bends, lanes, [*lanes[1:], ""], strict=True)
-    ]
+    return [replace(bend, lane=lane, to=to) for bend, lane, to in zip(bends, lanes, [*lanes[1:], ""], strict=True)]

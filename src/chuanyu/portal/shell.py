@@ -8,16 +8,19 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from chuanyu.core.service import NODES
+from chuanyu.core.text import Text
 from chuanyu.identity.access import visitor
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
+from chuanyu.identity.queries import agency_name
 from chuanyu.portal.words import NODES as NAMES
 
 LARGE = "chuanyu_large"  # the cookie of the large-text switch (适老); shared by both nodes on purpose
 
 # url name, words, icon, roles it is for ("" = everybody)
-PLACES = (
+PLACES: tuple[tuple[str, Any, str, set[str]], ...] = (
     ("portal:worklist", _("待办"), "window", {"clerk", "officer"}),
+    ("portal:person", _("窗口受理"), "person", {"clerk"}),
     ("portal:office", _("总览"), "office", {"office"}),
     ("portal:overdue", _("逾期"), "late", {"officer", "office"}),
     ("portal:letters", _("未送达的消息"), "mail", {"officer", "office"}),
@@ -48,8 +51,16 @@ class Shell:
     nodes: tuple[str, ...] = NODES
 
     @property
-    def name(self) -> Any:
+    def name(self) -> Text:
+        """The province."""
         return NAMES[self.node]
+
+    @property
+    def who(self) -> Text | str:
+        """Whom the header names: staff by their agency, residents by their masked name."""
+        if self.actor is None:
+            return ""
+        return agency_name(f"{self.node}/{self.actor.agency}") if self.actor.agency else self.actor.name
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -94,4 +105,6 @@ SECTIONS = {
     "portal:my_act": "portal:my_cases",
     "portal:workspace": "portal:worklist",
     "portal:act": "portal:worklist",
+    "portal:person_apply": "portal:person",
+    "portal:person_check": "portal:person",
 }

@@ -106,7 +106,10 @@ def blank(case: CaseView, act: ActView) -> Asked:
 def papers_of(case: CaseView, service: Service | None) -> list[Paper]:
     """The documents of a case with the words of their class."""
     specs = service.documents if service else {}
-    return [Paper(view, papers.lines(specs[view.name].cls if view.name in specs else None, view.body)) for view in case.documents]
+    return [
+        Paper(view, papers.lines(specs[view.name].cls if view.name in specs else None, view.body))
+        for view in case.documents
+    ]
 
 
 def add_file(request: HttpRequest, case: UUID, *, back: str) -> HttpResponse:

@@ -142,4 +142,3 @@ def source(service: Service, ref: str) -> str:
     if not article:
         return title
     return gettext("%(title)s 第%(article)s条") % {"title": title, "article": article}
-

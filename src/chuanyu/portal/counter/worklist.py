@@ -29,7 +29,12 @@ def worklist(request: HttpRequest) -> HttpResponse:
     late, text = request.GET.get("overdue") == "1", request.GET.get("q", "").strip()[:40]
     counts = queries.counts(who)
     rows = queries.worklist(
-        who, service=service or None, state=state or None, overdue=True if late else None, text=text or None, open_only=not text
+        who,
+        service=service or None,
+        state=state or None,
+        overdue=True if late else None,
+        text=text or None,
+        open_only=not text,
     )
     context = {
         "rows": rows,

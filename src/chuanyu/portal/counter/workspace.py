@@ -111,7 +111,9 @@ def _page(request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, st
     return render(request, "portal/counter/workspace.html", context, status=status)
 
 
-def _desk(request: HttpRequest, case: CaseView, service: Service | None, act: ActView, typed: steps.Asked | None) -> Desk:
+def _desk(
+    request: HttpRequest, case: CaseView, service: Service | None, act: ActView, typed: steps.Asked | None
+) -> Desk:
     asked = typed if typed and typed.act.name == act.name else steps.blank(case, act)
     declared = service.procedure.states.get(case.state) if service and service.procedure else None
     graph = declared.does.get(act.name) if declared else None

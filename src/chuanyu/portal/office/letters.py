@@ -21,7 +21,9 @@ def letters(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _mend(request)
     context = {
-        "letters": [(one, agency_name(one.from_agency), agency_name(one.to_agency)) for one in queries.dead_letters(mine)],
+        "letters": [
+            (one, agency_name(one.from_agency), agency_name(one.to_agency)) for one in queries.dead_letters(mine)
+        ],
         "link": queries.link_state(),
         "crumbs": [("", Text("未送达的消息", "Undelivered messages"))],
     }

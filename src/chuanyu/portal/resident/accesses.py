@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
@@ -25,7 +26,7 @@ class Line:
     to_agency: Text
     service: Text
     fields: list[str]
-    basis: list[str]
+    basis: str
     logs: str
 
 
@@ -52,6 +53,6 @@ def _line(access: Access) -> Line:
         to_agency=agency_name(access.to_agency),
         service=service.name if service else Text(access.service, access.service),
         fields=[words.say(specs[name].title) if name in specs else name for name in access.fields],
-        basis=[words.source(service, key) if service else key for key in access.basis],
+        basis=gettext("；").join(words.source(service, key) if service else key for key in access.basis),
         logs="unknown" if there is None else "agree" if here_ and there else "differ",
     )

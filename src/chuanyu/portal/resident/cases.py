@@ -57,7 +57,11 @@ def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     act = _act(found, name)
     back = reverse("portal:tracker", args=[case])
     if act is None:
-        return refused(request, CaseError("no_such_step", Text("办件现在的状态没有这一步。", "The case has no such step now.")), back=back)
+        return refused(
+            request,
+            CaseError("no_such_step", Text("办件现在的状态没有这一步。", "The case has no such step now.")),
+            back=back,
+        )
     asked = steps.asked(request, found, act)
     context = {
         "case": found,
@@ -80,7 +84,9 @@ def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
         )
     except CaseError as error:
         if error.fields:
-            return render(request, "portal/resident/act.html", {**context, "asked": asked.with_errors(error)}, status=422)
+            return render(
+                request, "portal/resident/act.html", {**context, "asked": asked.with_errors(error)}, status=422
+            )
         return refused(request, error, back=back)
     if done.request:
         messages.info(request, gettext("已提出。办件现在由对方持有，对方处理后会在这里显示。"))

@@ -147,7 +147,7 @@ def _drawing(service: Service, parties: dict[str, Text]) -> str:
     if service.procedure is None:
         return ""
     # the engine's own drawing: its texts are escaped where it is made
-    return mark_safe(diagram.svg(service.procedure, words.language(), parties))  # noqa: S308
+    return mark_safe(diagram.svg(service.procedure, words.language(), parties))
 
 
 def _table(service: Service, parties: dict[str, Text]) -> list[Step]:

@@ -12,7 +12,12 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "portal/resident/home.html",
-        {"services": services[:6], "count": len(services), "lives": finding.lives(services), "later": finding.later(services)},
+        {
+            "services": services[:6],
+            "count": len(services),
+            "lives": finding.lives(services),
+            "later": finding.later(services),
+        },
     )
 
 

@@ -56,7 +56,7 @@ def node(name: str) -> str:
 def sources(service: Service, refs: Any) -> str:
     """The titles of one "key#article" or of several."""
     several = [refs] if isinstance(refs, str) else refs
-    return "；".join(filter(None, (words.source(service, ref) for ref in several)))
+    return gettext("；").join(filter(None, (words.source(service, ref) for ref in several)))
 
 
 @register.simple_tag
