@@ -63,7 +63,7 @@ def door(link: Link, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator
     settings.PLACE = SimpleNamespace(
         node="chongqing",
         home=settings.PLACE.home,
-        gateway_url=f"http://127.0.0.1:{server.server_port}",
+        door_url=f"http://127.0.0.1:{server.server_port}",
         local_token="secret",
     )
     yield made
@@ -105,7 +105,7 @@ def test_a_refusal_keeps_its_code_and_sentence(door: Door) -> None:
 
 
 def test_a_gateway_that_is_down_is_unreachable(door: Door, settings: Any) -> None:
-    settings.PLACE.gateway_url = "http://127.0.0.1:1"
+    settings.PLACE.door_url = "http://127.0.0.1:1"
     with pytest.raises(Unreachable):
         ask()
 

@@ -44,6 +44,15 @@ def test_a_database_from_outside(var: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert place.Place.load("chongqing").embedded
 
 
+def test_an_address_from_outside(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a TLS proxy the other node comes by another address than this node's own programs."""
+    monkeypatch.setenv("CHUANYU_SICHUAN_GATEWAY_URL", "https://gateway.example")
+    place.write("sichuan", place.new("sichuan"))
+    here = place.Place.load("sichuan")
+    assert here.gateway_url == "https://gateway.example"
+    assert here.door_url == "http://127.0.0.1:8151"
+
+
 def test_repr_tells_no_secret(var: Path) -> None:
     data = place.new("sichuan")
     place.write("sichuan", data)

@@ -145,7 +145,7 @@ def ask(
 def at_the_door(body: bytes) -> tuple[int, bytes]:
     """Hand a question to our own gateway's loopback door, which signs it and brings the answer. Raises Unreachable."""
     place = settings.PLACE
-    url = urlsplit(place.gateway_url)
+    url = urlsplit(place.door_url)
     door = http.client.HTTPConnection(url.hostname or "127.0.0.1", url.port, timeout=ASK_SECONDS)
     try:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {place.local_token}"}

@@ -30,7 +30,8 @@ class Place:
     portal_port: int
     gateway_port: int
     portal_url: str
-    gateway_url: str
+    gateway_url: str  # where the other node reaches the gateway
+    door_url: str  # where this node's own programs reach it: loopback
     database_url: str = field(repr=False)  # as the role that owns nothing
     owner_url: str = field(repr=False)  # as the owner of the database: migrations only
     secret_key: str = field(repr=False)
@@ -41,7 +42,7 @@ class Place:
 
     @classmethod
     def load(cls, node: str) -> Self:
-        """The place of `node` as set-up wrote it, with CHUANYU_<NODE>_DATABASE_URL, _OWNER_URL and _PORTAL_URL from outside."""
+        """The place of `node` as set-up wrote it, with CHUANYU_<NODE>_{DATABASE,OWNER,PORTAL,GATEWAY}_URL from outside."""
         if node not in NODES:
             raise PlaceError(f"There is no node “{node}”; it is one of {', '.join(NODES)}.")
         file = var() / node / "node.json"
@@ -67,7 +68,8 @@ class Place:
             portal_port=portal_port,
             gateway_port=gateway_port,
             portal_url=_outside(node, "PORTAL_URL") or f"http://127.0.0.1:{portal_port}",
-            gateway_url=f"http://127.0.0.1:{gateway_port}",
+            gateway_url=_outside(node, "GATEWAY_URL") or f"http://127.0.0.1:{gateway_port}",
+            door_url=f"http://127.0.0.1:{gateway_port}",
             database_url=outside or socket_url("chuanyu_node", data["node_password"], database, sockets),
             owner_url=_outside(node, "OWNER_URL")
             or outside
