@@ -8,7 +8,7 @@ import os
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import chinese_calendar
@@ -55,6 +55,7 @@ def legal_day(moment: datetime) -> date:
     return moment.astimezone(SHANGHAI).date()
 
 
+@lru_cache(maxsize=4096)
 def is_working_day(day: date) -> bool:
     """Whether offices work on `day`, as far as is published; beyond that Monday to Friday (see `is_published`)."""
     if day.year in _LIBRARY_YEARS:
