@@ -221,8 +221,8 @@ class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that proves a message: its rows in the log of `node`, and what is needed to check their signatures.
 
-    `uris` are the addresses messages to each node are signed for, `keys` the signing keys named in the rows; a careful
-    reader compares both with the compact.
+    `uris` are the addresses messages to each node were ever signed for, `keys` the signing keys named in the rows; a
+    careful reader compares both with the compact.
     """
 
     node: str
@@ -230,7 +230,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     root: str
     places: tuple[Place, ...]
-    uris: dict[str, str]
+    uris: dict[str, tuple[str, ...]]
     keys: dict[str, PublicKey]
 
 
@@ -240,7 +240,7 @@ def prove(
     *,
     node: str,
     message: str,
-    uris: dict[str, str],
+    uris: dict[str, tuple[str, ...]],
     key: Callable[[str], PublicKey | None],
 ) -> Evidence:
     """The evidence for the rows of one message under the tree's root."""
@@ -294,21 +294,30 @@ def _signed(
     """Check the signature an entry keeps: ("signed by …" or why that cannot be said, the signature)."""
     if not item.signature:
         return "unsigned", None
+    key = keys.get(item.key_id)
+    uris = evidence.uris.get(item.to_agency.partition("/")[0], ())
+    wrong: Exception | None = None
+    for uri in uris if key else ("",):
+        try:
+            proof = _kept(item, request, key, uri)
+        except (signing.SignatureError, ValueError) as error:
+            wrong = error
+        else:
+            return f"signed by {item.key_id}" + ("" if key else ", a key the file does not hold"), proof
+    raise LogError(f"the signature kept in {item.direction} of {item.at} is wrong: {wrong or 'no address'}") from None
+
+
+def _kept(item: Entry, request: signing.Proof | None, key: signing.Key | None, uri: str) -> signing.Proof:
+    """The signature of an entry, verified under `key` when there is one."""
     digest = f"sha-256=:{base64.b64encode(bytes.fromhex(item.digest)).decode()}:"
     names = ("content-digest", "signature-input", "signature")
     headers = list(zip(names, (digest, *item.signature.split("\n")), strict=True))
-    key, uri = keys.get(item.key_id), evidence.uris.get(item.to_agency.partition("/")[0], "")
-    try:
-        if item.direction in (SENT, RECEIVED):
-            proof = signing.read_request(headers)
-            if key:
-                signing.verify_request(key, proof, method="POST", uri=uri, body=None)
-        else:
-            proof = signing.read_response(headers, request=request)
-            if key:
-                signing.verify_response(
-                    key, proof, status=item.status, method="POST", uri=uri, request=request, body=None
-                )
-    except signing.SignatureError as error:
-        raise LogError(f"the signature kept in {item.direction} of {item.at} is wrong: {error.text.en}") from None
-    return f"signed by {item.key_id}" + ("" if key else ", a key the file does not hold"), proof
+    if item.direction in (SENT, RECEIVED):
+        proof = signing.read_request(headers)
+        if key:
+            signing.verify_request(key, proof, method="POST", uri=uri, body=None)
+        return proof
+    proof = signing.read_response(headers, request=request)
+    if key:
+        signing.verify_response(key, proof, status=item.status, method="POST", uri=uri, request=request, body=None)
+    return proof
