@@ -18,6 +18,7 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.numbers import make_person_number
+from chuanyu.exchange import actions as exchange
 from chuanyu.exchange.models import Inbox, Outbox
 
 
@@ -220,8 +221,6 @@ def test_a_forged_event_is_refused_and_kept_for_the_officer(world: World) -> Non
             "target": "withdrawn",
             "act": "withdraw",
         }
-        from chuanyu.exchange import actions as exchange
-
         exchange.send(
             to_agency="chongqing/hrss",
             from_agency="sichuan/hrss",
@@ -239,6 +238,71 @@ def test_a_forged_event_is_refused_and_kept_for_the_officer(world: World) -> Non
         assert Inbox.objects.filter(state=Inbox.REFUSED).count() == 1
     with world.at("sichuan"):
         assert Outbox.objects.filter(state=Outbox.DEAD).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "change"),
+    [
+        ("case.request", {"act": "release", "by": "owner", "documents": {}}),
+        ("case.request", {"act": "release", "by": "sending", "documents": {}}),
+        ("case.request", {"act": "withdraw", "by": 7, "documents": {}}),
+        ("case.attachment", {"content": "!!", "media_type": "application/pdf"}),
+        ("case.attachment", {"content": "PGh0bWw+", "media_type": "application/pdf"}),
+        ("case.events", {"events": []}),
+        ("case.events", {"events": [{"case": "x"}]}),
+        ("case.events", {"events": "x"}),
+    ],
+)
+def test_what_a_peer_may_not_send_is_refused_and_changes_nothing(
+    world: World, action: str, change: dict[str, Any]
+) -> None:
+    world.register("chongqing")
+    case = world.start().case
+    world.act("sichuan", case, "accept")
+    world.settle()
+    whole = {
+        "case.request": {"id": str(uuid7()), "note": "", "at": "2026-01-01T00:00:00Z"},
+        "case.attachment": {"id": str(uuid7()), "filename": "x", "by": "applicant", "at": "2026-01-01T00:00:00Z"},
+        "case.events": {"documents": []},
+    }[action]
+    with world.at("sichuan"):
+        exchange.send(
+            to_agency="chongqing/hrss",
+            from_agency="sichuan/hrss",
+            service="pension_transfer",
+            action=action,
+            person=world.person("sichuan"),
+            purpose="pension_transfer",
+            basis=["gbf-2009-66"],
+            document=whole | {"case": str(case)} | change,
+            stream=str(case),
+        )
+    world.settle()
+    world.same(case)
+    assert world.state("chongqing", case) == "requested"
+    with world.at("chongqing"):
+        assert Inbox.objects.exclude(state=Inbox.APPLIED).count() == (0 if change.get("events") == [] else 1)
+        assert not Request.objects.exists()
+
+
+def test_a_sentence_with_strange_characters_is_kept_without_them(world: World) -> None:
+    world.register("chongqing", RECORD | {"back_payments": [{"paid_on": "2019-01-01", "months": 48}]})
+    case = world.start().case
+    world.act("sichuan", case, "accept")
+    world.settle()
+    world.act("chongqing", case, "release")
+    with pytest.raises(CaseError) as refused:
+        world.act("chongqing", case, "recheck", note="\x00\ud800 ")
+    assert refused.value.code == "needs_sentence"
+    world.act("chongqing", case, "recheck", note="已\x00核对\ud800。")
+    assert world.view("chongqing", case).steps[-1].note == "已核对。"
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800", "x" * 3000])
+def test_text_no_database_can_hold_is_refused_at_the_field(world: World, text: str) -> None:
+    with pytest.raises(CaseError) as refused:
+        world.start(household=text)
+    assert [f.path for f in refused.value.fields] == ["application.household"]
 
 
 def test_an_event_that_comes_too_early_waits(world: World) -> None:

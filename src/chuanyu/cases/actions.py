@@ -126,8 +126,11 @@ def act(
         raise CaseError("no_such_step", errors.NO_SUCH_STEP)
     if not may(actor, found, step):
         raise CaseError("not_yours", errors.NOT_YOURS)
-    if step.note and not note.strip():
+    note = "".join(c for c in note if c.isprintable() or c == "\n").strip()  # what a database and a page can hold
+    if step.note and not note:
         raise CaseError("needs_sentence", errors.NEEDS_SENTENCE)
+    if found.posting and step.by != "applicant":
+        raise CaseError("posting", errors.POSTING)
     if not steps.is_ours(found.owner) or found.posting:
         return requests.ask_owner(found, step, actor, documents or {}, note, request_id or uuid7())
     done = steps.take(found, step, actor, documents or {}, note)

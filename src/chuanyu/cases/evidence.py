@@ -129,8 +129,8 @@ def term(declared: Declared, name: str, *, day: date, node: str) -> int:
 
 def attachment(case: Case, content: bytes, *, filename: str, by: str, node: str) -> Attachment:
     """A file checked by what it is, not by what it says it is."""
-    media_type = next((media for magic, media in MEDIA_TYPES.items() if content.startswith(magic)), None)
-    if media_type is None:
+    kind = media_type(content)
+    if kind is None:
         raise CaseError("media_type", errors.NOT_ALLOWED_TYPE, fields=(FieldError("file", errors.NOT_ALLOWED_TYPE),))
     if len(content) > ATTACHMENT_LIMIT:
         raise CaseError("too_large", errors.TOO_LARGE, fields=(FieldError("file", errors.TOO_LARGE),))
@@ -139,7 +139,7 @@ def attachment(case: Case, content: bytes, *, filename: str, by: str, node: str)
         id=uuid7(),
         case=case,
         filename="".join(c for c in name if c.isprintable()),
-        media_type=media_type,
+        media_type=kind,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         content=content,
@@ -147,6 +147,11 @@ def attachment(case: Case, content: bytes, *, filename: str, by: str, node: str)
         node=node,
         at=timezone.now(),
     )
+
+
+def media_type(content: bytes) -> str | None:
+    """What a file is by its first bytes; None for what we do not take."""
+    return next((media for magic, media in MEDIA_TYPES.items() if content.startswith(magic)), None)
 
 
 def step_of(body: dict[str, Any]) -> Event:

@@ -97,6 +97,8 @@ def take_events(envelope: Envelope, person: UUID | None) -> None:
     if case is None:
         case = _new_case(envelope, body, first, person)
     _from_party(envelope, case)
+    if person != case.person:
+        raise Refused("malformed", MALFORMED)
     documents = {(d.name, d.sequence): d.body for d in body.documents}
     held = case.sequence
     new: list[Step] = []
@@ -130,6 +132,8 @@ def take_request(envelope: Envelope, person: UUID | None) -> None:
     if case is None:
         raise NotYet("case_missing")
     _from_party(envelope, case)
+    if body.by != "applicant" and not case.parties.get(body.by, "").startswith(f"{envelope.from_node}/"):
+        raise Refused("not_a_party", NOT_A_PARTY)  # nobody asks in another's name, least of all in the owner's
     Request.objects.get_or_create(
         pk=body.id,
         defaults={
@@ -153,7 +157,12 @@ def take_attachment(envelope: Envelope, person: UUID | None) -> None:
     if case is None:
         raise NotYet("case_missing")
     _from_party(envelope, case)
-    content = base64.b64decode(body.content)
+    try:
+        content = base64.b64decode(body.content, validate=True)
+    except ValueError as error:
+        raise Refused("malformed", MALFORMED) from error
+    if evidence.media_type(content) != body.media_type:
+        raise Refused("malformed", MALFORMED)
     sha256 = hashlib.sha256(content).hexdigest()
     sealed = [e for e in Event.objects.filter(case=case) if e.body.get("attachments", {}).get(str(body.id)) == sha256]
     if not sealed:

@@ -30,7 +30,7 @@ def ask_owner(case: Case, act: Act, actor: Actor, documents: dict[str, Any], not
         case=case,
         act=act.name,
         documents=taken,
-        note=note.strip(),
+        note=note,
         by=act.by,
         node=here(),
         at=timezone.now(),

@@ -64,7 +64,7 @@ def take(
         parameters=used,
         transfers=transfers,
         request=request,
-        note=note.strip(),
+        note=note,
     )
     append(case, step, position(case), taken, actor)
     return acted(case, outcome)
