@@ -3,9 +3,11 @@
 One node writes at a time: the one whose agency owns the state. A step of anyone else becomes a request to the owner.
 """
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -23,6 +25,7 @@ from chuanyu.cases.replay import (
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ship, will_ship
 from chuanyu.cases.views import Acted
+from chuanyu.clearing import queries as clearing
 from chuanyu.core import days
 from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
@@ -32,6 +35,9 @@ from chuanyu.core.service import Act
 from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here, peer
 
+BATCH = 200  # automatic steps in one round, so that the worker's other jobs get their turn
+AGAIN = timedelta(minutes=1)  # after a step failed for a reason nobody foresaw
+log = structlog.get_logger("chuanyu.cases")
 FILES = 20  # attachments a case can have
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is read for something else
 
@@ -70,7 +76,7 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
         if again.person != person or again.service != service:
             raise CaseError("not_yours", errors.NOT_YOURS)
         return steps.acted(again, None)
-    if known:
+    if known and not procedure.many:
         raise CaseError("duplicate", errors.ALREADY_OPEN, case=known[0])
     taken = evidence.take(declared.documents, procedure.start_takes, documents)
     now = timezone.now()
@@ -84,6 +90,7 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
         parties=parties,
         filed_at=here(),
         filed=now,
+        many=procedure.many,
     )
     step = Step(
         case=str(case.pk),
@@ -143,7 +150,9 @@ def may(actor: Actor, case: Case, act: Act) -> bool:
     """True if `actor` is who the declaration says takes this step."""
     if act.by == "applicant":
         return actor.is_person(case.person)
-    agency = case.owner if act.by == "owner" else case.parties[act.by]
+    if act.by == "auto" and case.acts_at is not None:
+        return False  # the node will; a clerk repeats only what it left
+    agency = case.owner if act.by in ("owner", "auto") else case.parties[act.by]
     node, _, code = agency.partition("/")
     return "clerk" in actor.roles and actor.serves(code, node)
 
@@ -171,9 +180,11 @@ def attach(*, case: UUID, actor: Actor, filename: str, content: bytes) -> UUID:
 # ---- what follows
 
 
-def posted(case: UUID) -> None:
-    """The ledger took the money: the hand-over may leave."""
+def posted(case: UUID, sequence: int) -> None:
+    """The ledger took the money: once it took all of this step's, the hand-over may leave."""
     found = _locked(case)
+    if not found.posting or found.sequence != sequence or clearing.waiting(case, sequence):
+        return
     first, found.posting = found.shipped + 1, False
     if will_ship(found):
         found.shipped = found.sequence
@@ -185,6 +196,8 @@ def posted(case: UUID) -> None:
 def posting_refused(case: UUID, sequence: int, reason: str) -> None:
     """The ledger refused: the case goes back to the state before, with the reason, as one more event."""
     found = _locked(case)
+    if not found.posting or found.sequence != sequence:
+        return  # another transfer of the same step said so already
     event = Event.objects.get(case=found, sequence=sequence)
     step = Step(
         case=str(found.pk),
@@ -203,6 +216,41 @@ def posting_refused(case: UUID, sequence: int, reason: str) -> None:
     )
     steps.append(found, step, steps.position(found, steps.step_of(event)), {}, SYSTEM(here()))
     requests.settle(found)
+
+
+def act_due() -> int:
+    """Do what is due by itself at this node. Returns how many steps were taken or left to a person."""
+    count = 0
+    while count < BATCH and (due := store.next_due()):
+        try:
+            _act_by_itself(due)
+        except Exception:
+            log.exception("automatic step failed", case=str(due))
+            Case.objects.filter(pk=due).update(acts_at=timezone.now() + AGAIN)
+        count += 1
+    return count
+
+
+@transaction.atomic
+def _act_by_itself(case: UUID) -> None:
+    found = _locked(case)
+    now = timezone.now()
+    if found.acts_at is None or found.acts_at > now or found.posting or not steps.is_ours(found.owner):
+        return
+    state = declarations.procedure(found.declaration_id).states[found.state]
+    moment, act = min((steps.moment(found, act), act.name) for act in state.does.values() if act.by == "auto")
+    found.acts_at = moment if moment > now else None  # a hold leaves it to the clerk: it is not tried again by itself
+    if moment <= now:
+        try:
+            with transaction.atomic():
+                steps.take(found, state.does[act], SYSTEM(here()), {}, "")
+            requests.settle(found)
+            return
+        except CaseError as error:
+            log.warning("automatic step left to a person", case=str(case), code=error.code)
+            found = _locked(case)
+            found.acts_at = None
+    found.save(update_fields=["acts_at"])
 
 
 def escalate() -> int:

@@ -47,6 +47,11 @@ NO_RULE = Text(
     "The rule this case began under is no longer available at this node; tell the administrator.",
 )
 
+MORE_THAN_RESERVED = Text(
+    "现在的金额超过了先前预留的金额，请先撤销预留再重新核算。",
+    "The amount is now more than what was reserved; release the reservation and compute it anew.",
+)
+
 # why a request or a posting was refused: code → the sentence people read
 REASONS = {
     "too_late": Text(

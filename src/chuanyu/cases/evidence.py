@@ -20,6 +20,7 @@ from chuanyu.core.outcomes import Outcome
 from chuanyu.core.parameters import Parameters
 from chuanyu.core.rules import decide as decide_rule
 from chuanyu.core.service import Declared, DocumentSpec, Service
+from chuanyu.exchange import actions as exchange_actions
 from chuanyu.exchange import queries as exchange
 from chuanyu.identity import vault
 from chuanyu.identity.actor import Actor
@@ -68,6 +69,17 @@ class Evidence:
             key = f"{self.case.service}.{name}"
             self._register[name] = exchange.register(self.agency, key, self.case.person, days.today())
         return self._register[name]
+
+    def enter(self, name: str, body: Any, *, day: date) -> None:
+        """What was made becomes the register's entry that is valid from `day` on."""
+        exchange_actions.put(
+            agency=self.agency,
+            document=f"{self.case.service}.{name}",
+            person=self.case.person,
+            body=body,
+            valid_from=day,
+            source=self.case.reference,
+        )
 
     def take(self, names: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, Any]:
         """The documents a step takes: as given, or from the register. Kept here for the rule that decides."""
@@ -119,6 +131,16 @@ def decide(
         )
     decision = decide_rule(service, name, documents, day=day, node=node, parameters=declared.parameters)
     return decision.outcome, dict(decision.used)
+
+
+def make(evidence: Evidence, declared: Declared, names: tuple[str, ...], now: datetime, *, node: str) -> dict[str, Any]:
+    """The documents that rules make, each the value of the rule of its name; they count as taken. Returns what was read."""
+    used: dict[str, Any] = {}
+    for name in names:
+        outcome, read = decide(evidence, declared, name, now, node=node)
+        evidence.taken[name] = encode(outcome.value)
+        used |= read
+    return used
 
 
 def term(declared: Declared, name: str, *, day: date, node: str) -> int:

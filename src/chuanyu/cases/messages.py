@@ -193,7 +193,7 @@ def money_settled(instruction: Instruction) -> None:
     if instruction.side != Instruction.Side.PAYER:
         return
     if instruction.status == Instruction.Status.POSTED:
-        actions.posted(instruction.case)
+        actions.posted(instruction.case, instruction.sequence)
     else:
         actions.posting_refused(instruction.case, instruction.sequence, instruction.reason)
 

@@ -48,17 +48,22 @@ class Case(models.Model):
     due = models.DateField(null=True)
     provisional = models.BooleanField(default=False)
     escalated = models.DateTimeField(null=True)
+    many = models.BooleanField(default=False, help_text="a person may have several open cases of the service")
+    acts_at = models.DateTimeField(
+        null=True, help_text="when this node does the state's automatic step; the worker looks here"
+    )
 
     asked = False  # set where a case is locked: someone's request waits to be decided
 
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["service", "person", "filed_at"], condition=Q(final=False), name="one_open_case"
+                fields=["service", "person", "filed_at"], condition=Q(final=False, many=False), name="one_open_case"
             ),
         )
         indexes = (
             models.Index(fields=["person"], name="case_person"),
+            models.Index(fields=["acts_at"], condition=Q(acts_at__isnull=False), name="case_acts_at"),
             models.Index(fields=["owner", "due", "since"], condition=Q(final=False), name="case_worklist"),
         )
 

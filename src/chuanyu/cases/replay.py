@@ -20,8 +20,12 @@ START, ACT, POSTING_REFUSED, REQUEST_REFUSED, MIGRATED = (
 )
 
 
-class Transfer(msgspec.Struct, frozen=True, kw_only=True):
-    """Money (or points) the event moves. `amount` in the unit's smallest part: fen. payer, payee: "chongqing/hrss"."""
+class Transfer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Money (or points) the event moves. `amount` in the unit's smallest part: fen. payer, payee: "chongqing/hrss".
+
+    `kind`: plain, pending, post, void or reverse; the last three name the transfer they are `of`. `origin` and `target` are
+    the kinds of account at either end: fund, prepayment or person.
+    """
 
     id: str
     name: str
@@ -30,12 +34,17 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     payer: str
     payee: str
     cycle: str
+    kind: str = "plain"
+    of: str = ""
+    origin: str = "fund"
+    target: str = "fund"
+    window: str = ""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One step. `previous` is the hash of the one before ("" for the first); `at` is UTC, RFC 3339.
 
-    `documents` maps the names taken to their digests, `attachments` ids to SHA-256. `window` is for clearing windows.
+    `documents` maps the names taken to their digests, `attachments` ids to SHA-256.
     """
 
     case: str
@@ -54,7 +63,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     attachments: dict[str, str] = {}
     parameters: dict[str, Any] = {}
     transfers: tuple[Transfer, ...] = ()
-    window: str = ""
     request: str = ""
     note: str = ""
     declaration: str = ""

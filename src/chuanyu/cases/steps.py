@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from chuanyu.cases import declarations, errors, evidence, store
+from chuanyu.cases import declarations, errors, evidence, moves, store
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, Event
 from chuanyu.cases.replay import ACT, MIGRATED, REQUEST_REFUSED, START, Position, Transfer, advance, target_of
@@ -16,11 +16,10 @@ from chuanyu.cases.views import Acted
 from chuanyu.clearing import actions as clearing
 from chuanyu.core import days
 from chuanyu.core.canonical import digest
-from chuanyu.core.ids import uuid7
-from chuanyu.core.money import Money
 from chuanyu.core.outcomes import Outcome
-from chuanyu.core.service import Act, Posting
-from chuanyu.identity.actor import Actor
+from chuanyu.core.service import Act
+from chuanyu.identity import sql
+from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here
 
 
@@ -39,10 +38,10 @@ def take(
         if target_of(act, outcome) is None:
             raise CaseError("no_such_step", errors.NO_SUCH_STEP)
     transfers: tuple[Transfer, ...] = ()
-    if act.post and (outcome is None or outcome.outcome == "accept"):
-        amount, read = evidence.decide(held, declared, act.post, now, node=here())
-        used = used | read
-        transfers = _transfers(case, declared.postings[act.post], amount.value)
+    if outcome is None or outcome.outcome == "accept":
+        used |= evidence.make(held, declared, act.makes, now, node=here())
+        transfers, read = moves.of_act(held, declared, act, now)
+        used |= read
     target = target_of(act, outcome)
     assert target is not None
     loose = list(Attachment.objects.filter(case=case, node=here(), sequence=None)) if case.files else []
@@ -67,6 +66,9 @@ def take(
         note=note,
     )
     append(case, step, position(case), taken, actor)
+    for name in act.makes if transfers or outcome is None or outcome.outcome == "accept" else ():
+        if declared.documents[name].register:
+            held.enter(name, taken[name], day=days.legal_day(now))
     return acted(case, outcome)
 
 
@@ -88,6 +90,8 @@ def append(case: Case, step: Step, before: Position, documents: dict[str, Any], 
         Attachment.objects.filter(pk__in=step.attachments).update(sequence=after.sequence)
     if leaves:
         ship(case, first_unshipped)
+    if case.acts_at:
+        sql.rows("SELECT pg_notify('chuanyu_wake', '')", [])
 
 
 def place(case: Case, step: Step, after: Position, *, received: datetime) -> None:
@@ -97,13 +101,15 @@ def place(case: Case, step: Step, after: Position, *, received: datetime) -> Non
     case.sequence, case.head = after.sequence, after.head
     if entered:
         case.since = datetime.fromisoformat(step.at)
-        case.received, case.due, case.provisional, case.escalated = received, None, False, None
+        case.received, case.due, case.provisional, case.escalated, case.acts_at = received, None, False, None, None
         declared = declarations.by_hash(case.declaration_id)
         state = declarations.procedure(case.declaration_id).states[after.state]
         if state.term:
             term = evidence.term(declared, state.term, day=days.legal_day(received), node=after.owner.partition("/")[0])
             due = days.add_working_days(days.legal_day(received), term)
             case.due, case.provisional = due.date, due.provisional
+        if is_ours(after.owner) and any(act.by == "auto" for act in state.does.values()):
+            case.acts_at = received  # the worker looks then, and finds the moment where the act has one
 
 
 def instruct(case: Case, step: Step, transfer: Transfer, *, side: str) -> None:
@@ -120,7 +126,17 @@ def instruct(case: Case, step: Step, transfer: Transfer, *, side: str) -> None:
         amount=transfer.amount,
         unit=transfer.unit,
         cycle=transfer.cycle,
+        kind=transfer.kind,
+        of=UUID(transfer.of) if transfer.of else None,
+        source=_account(case, transfer.origin),
+        target=_account(case, transfer.target),
+        window=transfer.window,
     )
+
+
+def _account(case: Case, kind: str) -> str:
+    """The kind of account; a personal one by this node's id of the person, so that it means nothing elsewhere."""
+    return f"person/{case.person}" if kind == "person" else kind
 
 
 def position(case: Case, last: Step | None = None) -> Position:
@@ -137,21 +153,15 @@ def position(case: Case, last: Step | None = None) -> Position:
     )
 
 
-def _transfers(case: Case, posting: Posting, value: Any) -> tuple[Transfer, ...]:
-    amount = value.fen if isinstance(value, Money) else int(value)
-    if amount == 0:
-        return ()
-    return (
-        Transfer(
-            id=str(uuid7()),
-            name=posting.name,
-            amount=amount,
-            unit=posting.unit,
-            payer=case.parties[posting.payer],
-            payee=case.parties[posting.payee],
-            cycle=posting.cycle,
-        ),
-    )
+def moment(case: Case, act: Act) -> datetime:
+    """When an automatic act is due: at once (now), or at the moment its rule gives."""
+    now = timezone.now()
+    if act.at is None:
+        return now
+    held = evidence.Evidence(case, agency=case.owner.partition("/")[2], actor=SYSTEM(here()))
+    outcome, _ = evidence.decide(held, declarations.by_hash(case.declaration_id), act.at, now, node=here())
+    when: datetime = outcome.value
+    return when.replace(tzinfo=days.SHANGHAI) if when.tzinfo is None else when
 
 
 def acted(case: Case, outcome: Outcome | None) -> Acted:

@@ -17,7 +17,7 @@ from chuanyu.identity import sql
 COLUMNS = tuple(field.attname for field in Case._meta.concrete_fields)  # the names of the columns too
 MOVING = (
     *("declaration_id", "state", "final", "owner", "since", "sequence", "head", "shipped", "posting"),
-    *("received", "due", "provisional", "escalated"),
+    *("received", "due", "provisional", "escalated", "acts_at"),
 )  # the columns that a step can change
 
 _LOCK = f"""
@@ -39,6 +39,7 @@ _DOCUMENTS = (
     "SELECT name, sequence, body FROM cases_casedocument WHERE case_id = %s AND sequence > %s ORDER BY sequence, name"
 )
 _EVENTS = "SELECT body FROM cases_event WHERE case_id = %s AND sequence > %s ORDER BY sequence"
+_DUE = "SELECT id FROM cases_case WHERE acts_at <= now() AND NOT posting ORDER BY acts_at LIMIT 1"
 _json = msgspec.json.Encoder()
 
 
@@ -56,6 +57,12 @@ def lock(case: UUID) -> Case | None:
 def open_cases(id: UUID, service: str, person: UUID) -> list[UUID]:
     """The case with this id, if there is one, and the person's open cases of the service."""
     return [row[0] for row in sql.rows(_OPEN, [id, service, person])]
+
+
+def next_due() -> UUID | None:
+    """A case whose automatic step is due, the longest waiting first."""
+    row = sql.row(_DUE, [])
+    return row[0] if row else None
 
 
 def documents(case: UUID, after: int = 0) -> list[tuple[str, int, Any]]:

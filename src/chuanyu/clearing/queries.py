@@ -60,6 +60,11 @@ def transfers(cases: Iterable[UUID]) -> list[Transfer]:
     ]
 
 
+def waiting(case: UUID, sequence: int) -> bool:
+    """True while a transfer this node pays for that step has no answer of the ledger yet."""
+    return Instruction.objects.filter(case=case, sequence=sequence, side="payer", status="waiting").exists()
+
+
 def accounts() -> list[Account]:
     """Every account of this node, by book and name."""
     with connection.cursor() as cursor:

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     import structlog
     from django import db
 
-    from chuanyu.cases.actions import escalate
+    from chuanyu.cases.actions import act_due, escalate
     from chuanyu.clearing import posting
     from chuanyu.exchange import inbox
 
@@ -36,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     jobs: list[tuple[str, Callable[[], object], float]] = [
         ("inbox", inbox.work, 0.0),
         ("posting", posting.work, 0.0),
+        ("automatic steps", act_due, 0.0),
         ("escalate", escalate, ESCALATE_EVERY),
     ]
     stopping = False
