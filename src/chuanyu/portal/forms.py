@@ -18,6 +18,7 @@ from chuanyu.portal.words import language
 
 FEW = 6  # up to this many choices are radio buttons, more are a list
 SHOWN_ROWS = 1  # rows a blank list starts with
+ROW = "_"  # a key each row sends, so that one with nothing but unchecked boxes is still there
 
 
 @dataclass
@@ -168,8 +169,7 @@ def change_rows(
             continue
         rows = indices(kept, name)
         if add == name and len(rows) < (f.max_length or 0):
-            fresh = rows[-1] + 1 if rows else SHOWN_ROWS
-            kept[f"{name}-{fresh}-{f.item[0].name}"] = ""
+            kept[f"{name}-{rows[-1] + 1 if rows else 0}-{ROW}"] = ""
         if remove.startswith(f"{name}-"):
             _renumber(kept, name, [i for i in rows if f"{name}-{i}" != remove])
     return kept
