@@ -126,8 +126,8 @@ def test_filters_of_the_worklist_keep_back_button_title_and_focus(town: Town) ->
         clerk.page.wait_for_url("**/counter/?overdue=1")
         assert clerk.page.title() == title
         clerk.page.go_back()
-        clerk.page.wait_for_url("**/counter/")
-        assert clerk.page.locator("[aria-current=true]").inner_text().startswith("全部")
+        clerk.page.wait_for_selector("[aria-current=true]:has-text('全部')")
+        assert clerk.page.locator("h1").count() == 1 and clerk.page.title() == title
 
 
 def focused(person: Person) -> str:
