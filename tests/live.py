@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import random
 import shutil
 import signal
 import socket
