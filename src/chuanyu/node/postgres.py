@@ -196,7 +196,8 @@ class Server:
         It may be a zombie that nobody reaps, or, after the machine started anew, quite another program.
         """
         if processes.PROC.is_dir() and not processes.postgres_in(self.data):  # else nobody can tell: PostgreSQL decides
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            for lock in (self.data / "postmaster.pid", self.sockets / ".s.PGSQL.5432.lock"):
+                lock.unlink(missing_ok=True)
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of PostgreSQL's own programs (initdb, psql, pgbench, …) as the server's user."""
