@@ -1,5 +1,6 @@
 """A page as a reader of markup sees it, and what is wrong with it: the checks of every page in every test."""
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -117,16 +118,10 @@ def problems(page: Page) -> list[str]:
     ]
     found += ["inline script" for e in root.all("script") if not e.get("src")]
     found += ["inline style" for _ in root.all("style")]
-    found += [
-        f"from elsewhere: {e.get('src') or e.get('href')}"
-        for e in root.all("script", "img", "link")
-        if "//" in (e.get("src") + e.get("href"))
-    ]
-    found += [
-        f"<{e.tag}> without words"
-        for e in every
-        if e.tag in NAMED and not (e.text or e.get("aria-label")) and not e.get("aria-hidden")
-    ]
+    addresses = [e.get("src") + e.get("href") for e in root.all("script", "img", "link")]
+    found += [f"from elsewhere: {address}" for address in addresses if "//" in address]
+    wordless = [e for e in every if e.tag in NAMED and not (e.text or e.get("aria-label") or e.get("aria-hidden"))]
+    found += [f"<{e.tag}> without words" for e in wordless]
     found += ["img without alt" for e in root.all("img") if "alt" not in e.attributes]
     labels = {e.get("for") for e in root.all("label")}
     for e in root.all("input", "select", "textarea"):
@@ -150,7 +145,7 @@ def problems(page: Page) -> list[str]:
         if f.get("method") == "post" and not any(i.get("name") == "csrfmiddlewaretoken" for i in f.all("input"))
     ]
     levels = [int(e.tag[1]) for e in root.all("h1", "h2", "h3", "h4")]
-    found += [f"h{a} is followed by h{b}" for a, b in zip(levels, levels[1:], strict=False) if b > a + 1]
+    found += [f"h{a} is followed by h{b}" for a, b in itertools.pairwise(levels) if b > a + 1]
     return found
 
 

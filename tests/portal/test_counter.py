@@ -29,6 +29,13 @@ def test_the_worklist_shows_what_waits_and_filters(filed: str, staff: Staff, lan
     assert "<html" not in clerk.get("/counter/", headers={"HX-Request": "true"}).content.decode()
 
 
+@pytest.mark.parametrize(
+    "query", ["q=%00", "state=%00&service=%00", "q='; DROP TABLE cases_case; --", "q=%25", "service=x&state=y"]
+)
+def test_a_filter_that_means_nothing_breaks_nothing(filed: str, staff: Staff, query: str) -> None:
+    assert read(staff("clerk").get(f"/counter/?{query}"))
+
+
 def test_what_is_late_is_marked_and_counted(filed: str, staff: Staff) -> None:
     Case.objects.update(due="2025-01-10")
     page = read(staff("clerk").get("/counter/?overdue=1"))

@@ -76,6 +76,29 @@ def test_a_list_that_must_have_entries_starts_with_a_row() -> None:
     assert forms.indices(forms.change_rows(Sheet, {"s-years-0-_": ""}, "s", add="s-years"), "s-years") == [0, 1]
 
 
+class Place(Document):
+    name: Annotated[str, Title("单位", "Employer")]
+    years: Annotated[tuple[Year, ...], Title("逐年", "By year")]
+
+
+class Life(Document):
+    places: Annotated[tuple[Place, ...], Title("经历", "History")]
+
+
+def test_lists_within_lists_grow_and_lose_blank_rows() -> None:
+    typed = {
+        "l-places-0-name": "",
+        "l-places-1-name": "甲",
+        "l-places-1-years-0-year": "",
+        "l-places-1-years-1-year": "2020",
+    }
+    more = forms.change_rows(Life, typed, "l", add="l-places-1-years")
+    assert forms.indices(more, "l-places-1-years") == [0, 1, 2]
+    less = forms.change_rows(Life, typed, "l", remove="l-places-1-years-0")
+    assert less["l-places-1-years-0-year"] == "2020"
+    assert forms.tidy(Life, typed, "l") == {"l-places-0-name": "甲", "l-places-0-years-0-year": "2020"}
+
+
 def test_places_are_those_of_today_and_an_old_code_stays() -> None:
     groups = dict(forms.places())
     assert ("511602", "广安区") in groups["广安市"]

@@ -109,6 +109,20 @@ def test_the_tracker_refreshes_only_its_own_part(resident: Client, filed: str) -
     assert "<html" not in part and "待受理" in part
 
 
+def test_the_tracker_leaves_the_page_alone_while_nothing_happens(resident: Client, filed: str, staff: Any) -> None:
+    looks = resident.get(f"/cases/{filed}/").context["looks"]
+    again = {"HX-Request": "true"}
+    assert resident.get(f"/cases/{filed}/?seen={looks}", headers=again).status_code == 204
+    staff("clerk").post(f"/counter/{filed}/acts/accept/", {"expects": "1"})
+    assert "已移交对方" in resident.get(f"/cases/{filed}/?seen={looks}", headers=again).content.decode()
+
+
+def test_the_guide_leads_to_the_case_one_has(resident: Client, filed: str) -> None:
+    page = read(resident.get("/services/pension_transfer/"))
+    assert f"/cases/{filed}/" in [a.get("href") for a in page.root.all("a")]
+    assert "开始办理" not in page.text
+
+
 def test_withdrawing_is_asked_once_more_and_done(resident: Client, filed: str) -> None:
     page = read(resident.get(f"/cases/{filed}/acts/withdraw/"))
     answer = resident.post(f"/cases/{filed}/acts/withdraw/", hidden(page), follow=True)
@@ -172,6 +186,8 @@ def test_files_are_added_given_back_and_judged_by_what_they_are(resident: Client
 
     assert "文件已添加" in add("户口簿.pdf", b"%PDF-1.4 x")
     assert "只接受 PDF" in add("x.pdf", b"<html>")
+    assert "不能超过 2 MB" in add("x.pdf", b"%PDF-1.4" + bytes(2_200_000))
+    assert "不能超过 2 MB" in add("x.pdf", b"%PDF-1.4" + bytes(5_000_000))
     assert "请先选择" in read(resident.post(f"/cases/{filed}/files/", follow=True)).text
     link = next(a for a in read(resident.get(f"/cases/{filed}/")).root.all("a") if a.get("href").startswith("/files/"))
     answer = resident.get(link.get("href"))

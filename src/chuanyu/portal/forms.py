@@ -6,7 +6,7 @@ a form without JavaScript adds a row by adding blank keys. `core.documents` alon
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
 from typing import Any
@@ -147,14 +147,12 @@ def _typed(known: Iterable[Field], plain: Mapping[str, Any], prefix: str) -> Ite
 def tidy(cls: type[Document], typed: Mapping[str, str], prefix: str) -> dict[str, str]:
     """What was typed with blank rows dropped and the others renumbered, so that errors find their row."""
     kept: dict[str, str] = {key: value for key, value in typed.items() if key.startswith(f"{prefix}-")}
-    for f in fields(cls):
-        if f.kind != "list":
-            continue
-        name = f"{prefix}-{f.name}"
-        filled = [
+    # the innermost lists first: renumbering a row moves what is in it
+    for name, _ in reversed(list(_lists(fields(cls), prefix, kept))):
+        rows = [
             i for i in indices(kept, name) if any(v.strip() for k, v in kept.items() if k.startswith(f"{name}-{i}-"))
         ]
-        _renumber(kept, name, filled)
+        _renumber(kept, name, rows)
     return kept
 
 
@@ -163,16 +161,25 @@ def change_rows(
 ) -> dict[str, str]:
     """What was typed with a blank row more in the list `add`, or without the row `remove`."""
     kept = {key: value for key, value in typed.items() if key.startswith(f"{prefix}-")}
-    for f in fields(cls):
-        name = f"{prefix}-{f.name}"
-        if f.kind != "list":
-            continue
+    for name, f in list(_lists(fields(cls), prefix, kept)):
         rows = indices(kept, name)
         if add == name and len(rows) < (f.max_length or 0):
             kept[f"{name}-{rows[-1] + 1 if rows else 0}-{ROW}"] = ""
-        if remove.startswith(f"{name}-"):
+        if remove in {f"{name}-{i}" for i in rows}:
             _renumber(kept, name, [i for i in rows if f"{name}-{i}" != remove])
     return kept
+
+
+def _lists(known: Iterable[Field], name: str, typed: Mapping[str, str]) -> Iterator[tuple[str, Field]]:
+    """Every list of a form by its name, the outer ones before those in their rows."""
+    for f in known:
+        inner = f"{name}-{f.name}"
+        if f.kind == "group":
+            yield from _lists(f.item, inner, typed)
+        elif f.kind == "list":
+            yield inner, f
+            for index in indices(typed, inner):
+                yield from _lists(f.item, f"{inner}-{index}", typed)
 
 
 def _renumber(kept: dict[str, str], name: str, rows: list[int]) -> None:
