@@ -395,11 +395,12 @@ def test_nothing_but_the_doors_is_there(door: Door) -> None:
     assert not door.rows()
 
 
-def test_a_key_is_replaced_without_a_pause(door: Door) -> None:
+@pytest.mark.parametrize("suite", signing.suites())
+def test_a_key_is_replaced_without_a_pause(door: Door, suite: str) -> None:
     """Sichuan takes a new key while Chongqing's gateway runs: the old one works until it ends, the new one at once."""
     home = door.nodes.places[THEM].home
     old = door.key
-    fresh = keys.add_signing_key(home, THEM)
+    fresh = keys.add_signing_key(home, THEM, suite=suite)
     node = agreement.with_key(door.compact.nodes[THEM], fresh, overlap=timedelta(hours=1))
     proposed = agreement.propose(
         door.compact,
@@ -425,7 +426,11 @@ def test_a_key_is_replaced_without_a_pause(door: Door) -> None:
         said += [await hear(gateway, door.signed(envelope(), key=key)) for key in (old, new)]
         return [(one.status, one.body.get("refused", "")) for one in said]
 
-    assert door.run(visit) == [(200, ""), (401, "unknown_key"), (200, ""), (200, "")]
+    try:
+        assert door.run(visit) == [(200, ""), (401, "unknown_key"), (200, ""), (200, "")]
+    finally:  # the homes outlive the test
+        for file in (home / "keys").glob(f"signing-{fresh.id}.*"):
+            file.unlink()
 
 
 class TestTheLogIsAppendOnly:

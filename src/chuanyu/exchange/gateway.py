@@ -30,7 +30,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from chuanyu.core.ids import uuid7
 from chuanyu.core.text import Text
-from chuanyu.exchange import answers, trust
+from chuanyu.exchange import answers, signing, sm2, trust
 from chuanyu.exchange import envelope as envelopes
 from chuanyu.exchange.answers import Question
 from chuanyu.exchange.appender import Appender, NotStored
@@ -85,6 +85,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Connect, load the compact and the keys, and begin to carry the outbox."""
+        _log.info("signature suites", offered=signing.suites(), missing=sm2.problem())  # the known answer is tried here
         url = self._place.database_url
         try:
             await self._appender.start()
