@@ -31,6 +31,7 @@ class Entry:
     errors: list[str] = default(default_factory=list)
     rows: list["Row"] = default(default_factory=list)
     inner: list["Entry"] = default(default_factory=list)
+    in_row: bool = False  # one of several side by side: a list box takes less room than radio buttons
 
     @property
     def template(self) -> str:
@@ -38,7 +39,7 @@ class Entry:
 
     @property
     def few(self) -> bool:
-        return len(self.field.choices) <= FEW
+        return len(self.field.choices) <= FEW and not self.in_row
 
     @property
     def described(self) -> str:
@@ -89,14 +90,16 @@ def entries(
     return [_entry(f, typed, f"{prefix}-{f.name}", sorted_errors) for f in fields(cls)]
 
 
-def _entry(f: Field, typed: Mapping[str, str], name: str, errors: Mapping[str, list[str]]) -> Entry:
-    entry = Entry(f, name, str(typed.get(name, "")), errors.get(name, []))
+def _entry(
+    f: Field, typed: Mapping[str, str], name: str, errors: Mapping[str, list[str]], in_row: bool = False
+) -> Entry:
+    entry = Entry(f, name, str(typed.get(name, "")), errors.get(name, []), in_row=in_row)
     if f.kind == "group":
         entry.inner = [_entry(inner, typed, f"{name}-{inner.name}", errors) for inner in f.item]
     if f.kind == "list":
         wanted = indices(typed, name) or list(range(max(f.min_length, SHOWN_ROWS if f.required else 0)))
         entry.rows = [
-            Row(n, f"{name}-{index}", [_entry(i, typed, f"{name}-{index}-{i.name}", errors) for i in f.item])
+            Row(n, f"{name}-{index}", [_entry(i, typed, f"{name}-{index}-{i.name}", errors, True) for i in f.item])
             for n, index in enumerate(wanted, start=1)
         ]
     return entry
