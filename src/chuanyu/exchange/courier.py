@@ -30,7 +30,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 LINK_LONGEST = 10.0  # between two looks whether the peer is back: they cost nothing
 
 _DELIVERED = Counter("chuanyu_delivered", "Outbox messages by what became of a try", ["result"])
-_UP = Gauge("chuanyu_link_up", "1 while the peer answers the courier")
+_UP = Gauge("chuanyu_link_up", "0 while the peer does not answer")
 _log = structlog.get_logger(__name__)
 
 # the first unfinished row of each stream, where that row may leave now
@@ -86,6 +86,7 @@ class Courier:
 
     def start(self) -> None:
         """Begin to carry."""
+        _UP.set(1)  # until it is known better
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:

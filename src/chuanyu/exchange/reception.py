@@ -201,6 +201,10 @@ class Reception:
             return None
         if row["digest"] != message.proof.digest_hex:
             return _refused(message, _Refused(refusal("id_reused", line=f"id: {envelope.id}"), remember=False))
+        if not row["body"]:  # answered over an hour ago and forgotten since, see Gateway._forget
+            return _refused(
+                message, _Refused(_stale(f"sent: {envelope.sent.isoformat()}", message.began), remember=False)
+            )
         code = answers.read(row["status"], row["body"]).code
         return _Outcome(row["status"], row["body"], code)
 
