@@ -33,7 +33,6 @@ from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here, peer
 
 FILES = 20  # attachments a case can have
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is read for something else
 
 
 # ---- what people do
@@ -77,7 +76,7 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
     owner = parties[procedure.states[procedure.start_state].owner or ""]
     case = Case(
         id=request_id,
-        reference=_reference(request_id),
+        reference=steps.reference(request_id),
         service=service,
         declaration_id=declarations.keep(declared),
         person=person,
@@ -247,12 +246,3 @@ def _locked(case: UUID) -> Case:
     if found is None:
         raise CaseError("not_found", errors.NOT_FOUND)
     return found
-
-
-def _reference(id_: UUID) -> str:
-    """CY-XXXX-XXXX-XXXX: the id's last 60 bits, for people to read aloud."""
-    value, letters = id_.int & (1 << 60) - 1, ""
-    for _ in range(12):
-        value, digit = divmod(value, 32)
-        letters = ALPHABET[digit] + letters
-    return f"CY-{letters[:4]}-{letters[4:8]}-{letters[8:]}"
