@@ -15,5 +15,6 @@ def whole_scene(live_nodes: Any, live_wires: Any) -> Scene:
 @pytest.fixture
 def scene(whole_scene: Scene) -> Iterator[Scene]:
     """The two live nodes, a test may break them; what it left broken is mended after it."""
+    whole_scene.begin()
     yield whole_scene
     whole_scene.mend()
