@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+LOADING = 15.0  # seconds for a page to come
 PATIENCE = 60.0  # seconds until a message has crossed, whatever else the machine does
 
 
@@ -115,5 +116,8 @@ class Person:
             self.open(path) if path else self.page.reload()
 
     def sees(self, *said: str) -> None:
-        for each in said:
-            assert each in self.text, f"{each!r} is not on {self.page.url}:\n{self.text}"
+        """The page says all of it, at the latest when it has loaded: a key or a click does not wait for the next page."""
+        end = time.monotonic() + LOADING
+        while missing := [each for each in said if each not in self.text]:
+            assert time.monotonic() < end, f"{missing} not on {self.page.url}:\n{self.text}"
+            time.sleep(0.05)

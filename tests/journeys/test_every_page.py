@@ -112,7 +112,7 @@ def test_the_error_summary_has_the_focus_and_leads_to_the_field(town: Town, know
         resident.page.fill("[name=application-employed_since]", "x")
         resident.page.keyboard.press("Enter")  # Enter in a field sends the form, not its first small button
         resident.sees("请更正以下问题")
-        assert resident.page.evaluate("document.activeElement.className") == "errors"
+        resident.page.wait_for_function("document.activeElement.className == 'errors'")
         resident.page.click(".errors a")
         assert resident.page.evaluate("document.activeElement.name") == "application-employed_since"
         assert resident.page.title().startswith("有误：")
