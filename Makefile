@@ -6,7 +6,7 @@ VENV := .venv/bin
 CHUANYU := $(VENV)/python -m chuanyu.node.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench clean distclean
+.PHONY: help setup run test check format shots bench clean distclean
 
 help: ## this list
 	@echo "Chuanyu: public services across a border. Needs python3 (3.11 or newer) and make; the rest installs itself."
@@ -38,6 +38,11 @@ format: ## put the code into its one form
 	@$(PYTHON) tools/bootstrap.py --extra test
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+shots: ## pictures of every page into shots/, from two nodes of their own
+	@$(PYTHON) tools/bootstrap.py --extra test
+	@sh tools/browser.sh
+	@PYTHONPATH=tests:tests/journeys $(VENV)/python tests/journeys/shots.py
 
 bench: ## measure, each figure beside the machine's own limit (ARGS="exchange cases")
 	@$(PYTHON) tools/bootstrap.py --extra bench

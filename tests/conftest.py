@@ -217,10 +217,20 @@ def sign_in() -> Callable[[Any, Any], None]:
 
 
 @pytest.fixture(scope="session")
-def live_nodes() -> Iterator[Any]:
+def live_wires() -> Iterator[Any]:
+    """What lies between the two live nodes: a test can cut it (see wires.Wires)."""
+    from wires import Wires
+
+    with Wires() as wires:
+        yield wires
+
+
+@pytest.fixture(scope="session")
+def live_nodes(live_wires: Any) -> Iterator[Any]:
     """Two real nodes on ports of their own, with sample data, shared by all tests that only use them (see live.Pair)."""
     from live import Pair
 
-    with Pair() as pair:
+    with Pair(environment=live_wires.environment) as pair:
+        live_wires.lead({node: place.ports(node, pair.port_base)["gateway_port"] for node in PLACES})
         pair.start()
         yield pair

@@ -1,5 +1,6 @@
 """A pair of real nodes for tests: own ports, own folder, each under its own `chuanyu up`, so that one can be killed alone."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from chuanyu.core.service import NODES
 from chuanyu.node import place, processes, supervisor
@@ -23,7 +24,7 @@ class Pair:
     def __init__(self, *, environment: dict[str, str] | None = None) -> None:
         self.var = Path(tempfile.mkdtemp(prefix="chuanyu pair "))  # the space is on purpose
         self.var.chmod(0o711)  # when root runs the tests, PostgreSQL is another user and must pass through
-        self.port_base = _free_base()
+        self.port_base, self._claim = _free_base()
         self.environment = {**os.environ, **(environment or {}), "CHUANYU_VAR": str(self.var)}
         for inherited in ("CHUANYU_NODE", "CHUANYU_PROCESS", processes.MARK):
             self.environment.pop(inherited, None)
@@ -36,6 +37,7 @@ class Pair:
         """Stop what runs and remove everything."""
         self.stop()
         shutil.rmtree(self.var, ignore_errors=True)
+        self._claim.close()
 
     @property
     def places(self) -> dict[str, place.Place]:
@@ -115,11 +117,18 @@ class Pair:
         return self.var / f"{node}.out"
 
 
-def _free_base() -> int:
-    """Four free ports in the usual pattern."""
-    for base in range(19050, 19900, 2):
+def _free_base() -> tuple[int, IO[bytes]]:
+    """Four free ports in the usual pattern, and the open file whose lock keeps them ours while our nodes are down."""
+    for base in range(19050, 19099, 2):
+        claim = (Path(tempfile.gettempdir()) / f"chuanyu-test-ports-{base}").open("ab")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            claim.close()
+            continue
         if all(_free(port) for port in (base, base + 1, base + 100, base + 101)):
-            return base
+            return base, claim
+        claim.close()
     raise AssertionError("no free ports")
 
 

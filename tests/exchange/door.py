@@ -67,6 +67,7 @@ class Knock:
     method: str = METHOD
     client: str = "127.0.0.1"
     read: int = 0  # how many parts were taken
+    pause: float = 0.0  # seconds before each part
 
 
 @dataclass
@@ -175,13 +176,14 @@ class Door:
             return list(Answer.objects.all())
 
 
-async def hear(gateway: Gateway, knock: Knock) -> Heard:
-    """One request through the gateway's ASGI side."""
+async def hear(gateway: Gateway, knock: Knock) -> Any:
+    """One request through the gateway's ASGI side: what was Heard, None when there was no answer."""
     parts = iter(knock.parts)
     last = len(knock.parts)
     said: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
+        await asyncio.sleep(knock.pause)
         part = next(parts, None)
         if part is None:
             return {"type": "http.disconnect"}
@@ -199,6 +201,8 @@ async def hear(gateway: Gateway, knock: Knock) -> Heard:
         "client": (knock.client, 50000),
     }
     await gateway.serve(scope, receive, send)
+    if not said:
+        return None
     start, body = said
     headers = [(name.decode(), value.decode()) for name, value in start["headers"]]
     return Heard(start["status"], headers, body["body"])

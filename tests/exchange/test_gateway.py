@@ -10,12 +10,14 @@ import msgspec
 import psycopg
 import pytest
 import structlog
+from django.db import connections
 from door import NUMBER, THEM, US, Door, Heard, Knock, envelope, hear, question, replaced, tamper, without
 
 from chuanyu.core.numbers import make_person_number
 from chuanyu.core.text import Text
 from chuanyu.exchange import compact as agreement
 from chuanyu.exchange import envelope as envelopes
+from chuanyu.exchange import gateway as gateways
 from chuanyu.exchange import handlers, installed, keys, log, signing
 from chuanyu.exchange.compact import Signed
 from chuanyu.exchange.errors import CODES
@@ -364,6 +366,48 @@ class TestQuestions:
         assert [one.status for one in door.knock(sent)] == [200]
 
 
+def test_old_answers_are_forgotten_and_their_ids_are_not(door: Door) -> None:
+    asked, sent = question(), envelope()
+    door.knock(asked, sent)
+    with psycopg.connect(door.nodes.places[US].database_url) as connection:
+        connection.execute("UPDATE exchange_answer SET at = at - interval '61 minutes'")
+        connection.execute("SET enable_seqscan = off")
+        plan = connection.execute(f"EXPLAIN {gateways._FORGET}").fetchall()
+        assert any("answer_to_forget" in line for (line,) in plan)
+
+    async def visit(gateway: Gateway) -> list[Heard]:
+        async with asyncio.timeout(5):
+            while any(answer.body and str(answer.id) == asked.id for answer in await asyncio.to_thread(kept)):
+                await asyncio.sleep(0.02)
+        other = msgspec.structs.replace(asked, document={"n": 2})
+        return [await hear(gateway, door.signed(one)) for one in (asked, other, sent)]
+
+    def kept() -> list[Any]:
+        try:
+            return door.answers()
+        finally:
+            connections["default"].close()
+
+    again, other, message = door.run(visit)
+    assert again.body["refused"] == "stale_date" and other.body["refused"] == "id_reused"
+    assert message.body == {"receipt": sent.id, "log": message.body["log"]}  # a receipt is kept for good
+
+
+class TestSlowness:
+    def test_a_body_that_trickles_is_given_up(self, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gateways, "BODY_SECONDS", 0.1)
+        knock = door.signed(envelope())
+        knock.parts.insert(0, b"")
+        knock.pause = 1.0
+        (heard,) = door.knock(knock)
+        assert (heard.status, heard.body["refused"]) == (408, "too_slow") and not door.rows()
+
+    def test_whoever_hangs_up_is_not_answered(self, door: Door) -> None:
+        knock = door.signed(envelope())
+        knock.parts = []
+        assert door.knock(knock) == [None] and not door.rows()
+
+
 def test_an_action_we_do_not_know_yet_may_come_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = envelope()
     with monkeypatch.context() as patch:
@@ -395,11 +439,12 @@ def test_nothing_but_the_doors_is_there(door: Door) -> None:
     assert not door.rows()
 
 
-def test_a_key_is_replaced_without_a_pause(door: Door) -> None:
+@pytest.mark.parametrize("suite", signing.suites())
+def test_a_key_is_replaced_without_a_pause(door: Door, suite: str) -> None:
     """Sichuan takes a new key while Chongqing's gateway runs: the old one works until it ends, the new one at once."""
     home = door.nodes.places[THEM].home
     old = door.key
-    fresh = keys.add_signing_key(home, THEM)
+    fresh = keys.add_signing_key(home, THEM, suite=suite)
     node = agreement.with_key(door.compact.nodes[THEM], fresh, overlap=timedelta(hours=1))
     proposed = agreement.propose(
         door.compact,
@@ -425,7 +470,11 @@ def test_a_key_is_replaced_without_a_pause(door: Door) -> None:
         said += [await hear(gateway, door.signed(envelope(), key=key)) for key in (old, new)]
         return [(one.status, one.body.get("refused", "")) for one in said]
 
-    assert door.run(visit) == [(200, ""), (401, "unknown_key"), (200, ""), (200, "")]
+    try:
+        assert door.run(visit) == [(200, ""), (401, "unknown_key"), (200, ""), (200, "")]
+    finally:  # the homes outlive the test
+        for file in (home / "keys").glob(f"signing-{fresh.id}.*"):
+            file.unlink()
 
 
 class TestTheLogIsAppendOnly:

@@ -39,7 +39,6 @@ BATCH = 200  # automatic steps in one round, so that the worker's other jobs get
 AGAIN = timedelta(minutes=1)  # after a step failed for a reason nobody foresaw
 log = structlog.get_logger("chuanyu.cases")
 FILES = 20  # attachments a case can have
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is read for something else
 
 
 # ---- what people do
@@ -83,7 +82,7 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
     owner = parties[procedure.states[procedure.start_state].owner or ""]
     case = Case(
         id=request_id,
-        reference=_reference(request_id),
+        reference=steps.reference(request_id),
         service=service,
         declaration_id=declarations.keep(declared),
         person=person,
@@ -295,12 +294,3 @@ def _locked(case: UUID) -> Case:
     if found is None:
         raise CaseError("not_found", errors.NOT_FOUND)
     return found
-
-
-def _reference(id_: UUID) -> str:
-    """CY-XXXX-XXXX-XXXX: the id's last 60 bits, for people to read aloud."""
-    value, letters = id_.int & (1 << 60) - 1, ""
-    for _ in range(12):
-        value, digit = divmod(value, 32)
-        letters = ALPHABET[digit] + letters
-    return f"CY-{letters[:4]}-{letters[4:8]}-{letters[8:]}"

@@ -18,9 +18,11 @@ def keep(service: Service) -> str:
 
 
 def keep_plain(service: str, body: dict[str, Any], hash_: str) -> str:
-    """Store a declaration that came with a case. Raises ValueError when it does not have the hash it claims."""
+    """Store a declaration that came with a case. Raises ValueError when it is unsound or has not the hash it claims."""
     if digest(body) != hash_:
         raise ValueError("the declaration does not have the hash it claims")
+    if not exists(hash_):
+        declared(body)
     Declaration.objects.get_or_create(pk=hash_, defaults={"service": service, "body": body})
     return hash_
 

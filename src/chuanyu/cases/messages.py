@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -28,6 +28,7 @@ FORK = Text(
 INVALID = Text("收到的步骤不符合办件的流程声明。", "The step received does not fit the case's declared procedure.")
 NOT_A_PARTY = Text("发送方不是这个办件的参与方。", "The sender is no party of this case.")
 T = TypeVar("T")
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 MALFORMED = Text("消息内容的格式不对。", "The message does not have the shape it should.")
 
 
@@ -38,7 +39,7 @@ class Filed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     service: str
     parties: dict[str, str]
     filed_at: str
-    filed: datetime
+    filed: Moment
 
 
 class Carried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +69,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: str
     documents: dict[str, dict[str, Any]]
     note: str
-    at: datetime
+    at: Moment
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +80,7 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     filename: str
     media_type: str
     by: str
-    at: datetime
+    at: Moment
     content: str
 
 
@@ -93,7 +94,7 @@ def take_events(envelope: Envelope, person: UUID | None) -> None:
         except ValueError as error:
             raise Refused("declaration", INVALID) from error
     case = store.lock(body.case)
-    first = msgspec.convert(body.events[0], Step) if body.events else None
+    first = _step(body.events[0]) if body.events else None
     if case is None:
         case = _new_case(envelope, body, first, person)
     _from_party(envelope, case)
@@ -104,6 +105,8 @@ def take_events(envelope: Envelope, person: UUID | None) -> None:
     new: list[Step] = []
     for plain in body.events:
         step = _step(plain)
+        if step.case != str(case.pk):
+            raise Refused("malformed", MALFORMED)
         if step.sequence <= held:
             _same(case, step)
             continue
@@ -210,9 +213,13 @@ def _body(envelope: Envelope, kind: type[T]) -> T:
 
 def _step(plain: dict[str, Any]) -> Step:
     try:
-        return evidence.step_of(plain)
-    except msgspec.ValidationError as error:
+        step = evidence.step_of(plain)
+        timed = datetime.fromisoformat(step.at).tzinfo is not None
+    except (msgspec.ValidationError, ValueError) as error:
         raise Refused("malformed", MALFORMED) from error
+    if not timed:
+        raise Refused("malformed", MALFORMED)
+    return step
 
 
 def _new_case(envelope: Envelope, body: Events, first: Step | None, person: UUID | None) -> Case:
@@ -222,10 +229,20 @@ def _new_case(envelope: Envelope, body: Events, first: Step | None, person: UUID
     hash_ = first.declaration
     if not declarations.exists(hash_):
         raise NotYet("declaration_missing")
-    if person is None or filed.service != envelope.service or filed.filed_at != envelope.from_node:
+    if (
+        person is None
+        or filed.service != envelope.service
+        or filed.filed_at != envelope.from_node
+        or filed.reference != steps.reference(body.case)
+    ):
         raise Refused("malformed", MALFORMED)
     if filed.parties != resolve(declarations.procedure(hash_), filed.filed_at, here()):
         raise Refused("invalid", INVALID)
+    open_ones = Case.objects.filter(service=filed.service, person=person, filed_at=filed.filed_at, final=False)
+    if open_ones.exists():
+        raise NotYet(
+            "another_open"
+        )  # over there it is closed: its end travels in a stream of its own, and may come later
     return Case(
         id=body.case,
         reference=filed.reference,

@@ -22,6 +22,8 @@ from chuanyu.identity import sql
 from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here
 
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is read for something else
+
 
 def take(
     case: Case, act: Act, actor: Actor, given: dict[str, Any], note: str, *, request: str = "", by: str = ""
@@ -176,6 +178,15 @@ def acted(case: Case, outcome: Outcome | None) -> Acted:
         outcome=outcome.outcome if outcome else "",
         reason=reason.text if reason else None,
     )
+
+
+def reference(id_: UUID) -> str:
+    """CY-XXXX-XXXX-XXXX: the last 60 bits of a case's id, for people to read aloud."""
+    value, letters = id_.int & (1 << 60) - 1, ""
+    for _ in range(12):
+        value, digit = divmod(value, 32)
+        letters = ALPHABET[digit] + letters
+    return f"CY-{letters[:4]}-{letters[4:8]}-{letters[8:]}"
 
 
 def step_of(event: Event) -> Step:

@@ -1,6 +1,7 @@
 """Where exchange writes for others: messages on their way, questions, what officers do with dead letters, the register."""
 
 import http.client
+import threading
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -26,7 +27,10 @@ from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here, peer
 
 OUTBOX, INBOX = "chuanyu_outbox", "chuanyu_inbox"  # NOTIFY channels: the courier and the worker listen
-ASK_SECONDS = 20.0  # how long a person waits for the other node's answer
+ASK_SECONDS = 10.0  # how long a person waits for the other node's answer
+# A process has few threads for pages, and a silent peer must not take them all: so many may wait for it at once,
+# and whoever does not get a place within a second goes on without the answer
+_PLACES, PLACE_SECONDS = threading.BoundedSemaphore(2), 1.0
 
 
 class NotGranted(ExchangeError):
@@ -146,6 +150,8 @@ def at_the_door(body: bytes) -> tuple[int, bytes]:
     """Hand a question to our own gateway's loopback door, which signs it and brings the answer. Raises Unreachable."""
     place = settings.PLACE
     url = urlsplit(place.door_url)
+    if not _PLACES.acquire(timeout=PLACE_SECONDS):
+        raise Unreachable("others wait already")
     door = http.client.HTTPConnection(url.hostname or "127.0.0.1", url.port, timeout=ASK_SECONDS)
     try:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {place.local_token}"}
@@ -156,6 +162,7 @@ def at_the_door(body: bytes) -> tuple[int, bytes]:
         raise Unreachable(type(error).__name__) from None
     finally:
         door.close()
+        _PLACES.release()
 
 
 def notify(channel: str) -> None:

@@ -30,7 +30,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 LINK_LONGEST = 10.0  # between two looks whether the peer is back: they cost nothing
 
 _DELIVERED = Counter("chuanyu_delivered", "Outbox messages by what became of a try", ["result"])
-_UP = Gauge("chuanyu_link_up", "1 while the peer answers the courier")
+_UP = Gauge("chuanyu_link_up", "0 while the peer does not answer")
 _log = structlog.get_logger(__name__)
 
 # the first unfinished row of each stream, where that row may leave now
@@ -86,6 +86,7 @@ class Courier:
 
     def start(self) -> None:
         """Begin to carry."""
+        _UP.set(1)  # until it is known better
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -98,6 +99,19 @@ class Courier:
     def wake(self) -> None:
         """Something may have become due."""
         self._news.set()
+
+    @property
+    def down(self) -> bool:
+        """Nobody answered when last somebody was needed, and nobody has been seen there since."""
+        return self._down
+
+    def lost(self, why: str) -> None:
+        """Nobody answered: the link rests, and is looked at until somebody does."""
+        _UP.set(0)
+        if not self._down:
+            _log.warning("peer not reached; the outbox waits", reason=why)
+            self._down, self._looks = True, 0
+            self._news.set()
 
     async def _run(self) -> None:
         while True:
@@ -150,7 +164,8 @@ class Courier:
             # short: it is the link that rests. Yet a stream that alone gets no answer must not keep the others waiting
             wait = pause(row["tries"], LINK_LONGEST)
             await self._settle(_LATER, row, _json({"error": "unreachable", "detail": str(error)}), wait)
-            self._lost(str(error))
+            _DELIVERED.labels("unreachable").inc()
+            self.lost(str(error))
             return False
         except (BadAnswer, CompactError) as error:
             _DELIVERED.labels("bad_answer").inc()
@@ -182,13 +197,6 @@ class Courier:
     async def _settle(self, statement: str, row: Any, *values: Any) -> None:
         async with self._pool.acquire() as connection:
             await connection.execute(statement, row["id"], *values)
-
-    def _lost(self, why: str) -> None:
-        _DELIVERED.labels("unreachable").inc()
-        _UP.set(0)
-        if not self._down:
-            _log.warning("peer not reached; the outbox waits", reason=why)
-            self._down, self._looks = True, 0
 
     async def _back(self) -> bool:
         """Whether a peer that was away answers again; looks at once, then only as often as the pauses allow."""

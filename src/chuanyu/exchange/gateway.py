@@ -13,6 +13,7 @@ does not stop the pages, nor the other way round.
 
 import asyncio
 import contextlib
+import gc
 import hmac
 import ipaddress
 import secrets
@@ -29,7 +30,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from chuanyu.core.ids import uuid7
 from chuanyu.core.text import Text
-from chuanyu.exchange import answers, trust
+from chuanyu.exchange import answers, signing, sm2, trust
 from chuanyu.exchange import envelope as envelopes
 from chuanyu.exchange.answers import Question
 from chuanyu.exchange.appender import Appender, NotStored
@@ -45,7 +46,12 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 BODY_SECONDS = 30.0  # a body that trickles in more slowly is given up
+QUESTION_SECONDS = 6.0  # for the peer's answer, which a person waits for; a little more than the peer gives itself
 CHECK_SECONDS = 5.0  # how often the compact and the key files are looked at without a notice
+FORGET_SECONDS = 600.0
+_FORGET = """
+UPDATE exchange_answer SET body = '' WHERE at < now() - interval '1 hour' AND substring(body, 1, 10) = '{"answers"'::bytea
+"""
 _QUESTION = msgspec.json.Decoder(Question)
 _log = structlog.get_logger(__name__)
 
@@ -76,6 +82,7 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
         self._reader: Any = None
+        self._writer: Any = None
         self._reception: Reception
         self._courier: Courier
 
@@ -83,23 +90,27 @@ class Gateway:
 
     async def start(self) -> None:
         """Connect, load the compact and the keys, and begin to carry the outbox."""
+        _log.info("signature suites", offered=signing.suites(), missing=sm2.problem())  # the known answer is tried here
         url = self._place.database_url
         try:
             await self._appender.start()
             self._stack.push_async_callback(self._appender.stop)
-            self._reader = await self._pool(url, 8, default_transaction_read_only="on")
-            writer = await self._pool(url, 4)
+            # its few statements are the same for ever: planning one again costs several times what running it does
+            self._reader = await self._pool(
+                url, 8, default_transaction_read_only="on", plan_cache_mode="force_generic_plan"
+            )
+            self._writer = await self._pool(url, 4)
             await self._wire.start()
             self._stack.push_async_callback(self._wire.stop)
             self._reception = Reception(
                 trust=lambda: self._trust, appender=self._appender, pool=self._reader, lookup=self._lookup
             )
-            self._courier = Courier(wire=self._wire, pool=writer, ready=lambda: self._trust is not None)
+            self._courier = Courier(wire=self._wire, pool=self._writer, ready=lambda: self._trust is not None)
             await self._reload()
         except BaseException:
             await self._stack.aclose()
             raise
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
+        self._tasks = [asyncio.create_task(work()) for work in (self._listen, self._watch, self._forget)]
         self._courier.start()
 
     async def stop(self) -> None:
@@ -112,7 +123,7 @@ class Gateway:
 
     async def _pool(self, url: str, size: int, **settings: str) -> Any:
         pool = await asyncpg.create_pool(
-            url, min_size=2, max_size=size, timeout=10, command_timeout=30, server_settings=settings
+            url, min_size=2, max_size=size, timeout=10, command_timeout=30, server_settings=settings, reset=_as_it_is
         )
         self._stack.push_async_callback(pool.close)
         return pool
@@ -133,7 +144,7 @@ class Gateway:
             self._news.clear()
             try:
                 await self._reload()
-            except (CompactError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+            except Exception as error:  # whatever it is, the next look may find it mended
                 _log.error("compact not loaded; the last one stays in force", exc_info=error)
 
     async def _listen(self) -> None:
@@ -149,14 +160,35 @@ class Gateway:
                         await asyncio.sleep(1)
                 finally:
                     await connection.close(timeout=2)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except Exception as error:  # the database is away: it comes back
                 _log.warning("not listening", reason=str(error))
             await asyncio.sleep(1)
+
+    async def _forget(self) -> None:
+        """Blank what questions were answered with, an hour after. Their ids and digests stay, so no id is used twice.
+
+        The answers hold personal data and are of no more use: who repeats a question that old is refused as stale.
+        """
+        while True:
+            try:
+                async with self._writer.acquire() as connection:
+                    await connection.execute(_FORGET, timeout=300)
+            except Exception as error:
+                _log.error("old answers not forgotten", exc_info=error)
+            await asyncio.sleep(FORGET_SECONDS)
 
     # --- doors --------------------------------------------------------------------------------------------------------
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
+        try:
+            await self._serve(scope, receive, send)
+        except _Gone as gone:
+            if gone.status:
+                text = "报文传送太慢。", "The message came too slowly."
+                await _send(send, _plain_refusal(gone.status, "too_slow", *text), close=True)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
         if path == PATH and method == "POST":
             headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
@@ -198,9 +230,12 @@ class Gateway:
             **{name: getattr(asked, name) for name in Question.__struct_fields__},
         )
         trace = UUID(envelope.id).hex
+        if self._courier.down:  # a person waits: not every one of them for the same silence
+            return self._failed("unreachable", answers.UNREACHABLE, trace)
         try:
-            answer = await self._wire.send(envelope, envelopes.encode(envelope))
+            answer = await self._wire.send(envelope, envelopes.encode(envelope), patience=QUESTION_SECONDS)
         except NotReached as error:
+            self._courier.lost(str(error))
             _log.warning("peer not reached", trace=trace, reason=str(error))
             return self._failed("unreachable", answers.UNREACHABLE, trace)
         except BadAnswer:
@@ -214,11 +249,23 @@ class Gateway:
         return Reply(502, answers.failed(code, text, node=self._place.node, trace=trace))
 
 
+async def _as_it_is(_connection: Any) -> None:
+    """Instead of asyncpg's four RESET statements at every release: nobody here changes a session or leaves a lock."""
+
+
 # --- HTTP -------------------------------------------------------------------------------------------------------------
 
 
+class _Gone(Exception):
+    """The sender hung up (0), or took longer than BODY_SECONDS over a body (408): there is no message to speak of."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+
 async def _read(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body; None when it is larger than LIMIT, or comes too slowly, and then it is not read to its end."""
+    """The whole body; None when it is larger than LIMIT, and then it is not read to its end. Raises _Gone."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > LIMIT:
             return None
@@ -229,7 +276,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    return None
+                    raise _Gone(0)
                 part = message.get("body", b"")
                 size += len(part)
                 if size > LIMIT:
@@ -238,7 +285,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
                 if not message.get("more_body"):
                     return b"".join(parts)
     except TimeoutError:
-        return None
+        raise _Gone(408) from None
 
 
 async def _send(send: Send, reply: Reply, *, content_type: str = "application/json", close: bool = False) -> None:
@@ -294,6 +341,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             _log.error("gateway did not start", exc_info=error)
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        gc.collect()
+        gc.freeze()  # Django's modules never become garbage: looking through them again is what a slow answer waits for
         await send({"type": "lifespan.startup.complete"})
         await receive()  # shutdown
         await _gateway.stop()

@@ -38,13 +38,15 @@ class Refused(Exception):
 class Asked:
     """A query, authorised and opened. `connection` is the gateway's asyncpg connection (raw SQL, read only).
 
-    `person` is None when this node has never seen them; `number` is None when the query is about nobody.
+    `person` is None when this node has never seen them; `number` is None when the query is about nobody. `stamp` changes
+    when the compact or this node's keys do: what a handler derives from them it may keep as long.
     """
 
     connection: Any
     envelope: Envelope
     person: UUID | None
     number: str | None
+    stamp: object = None
 
 
 MessageHandler = Callable[[Envelope, UUID | None], None]

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import structlog
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.db.models import F
 
+from chuanyu.core.canonical import CanonicalError
 from chuanyu.core.numbers import NumberError
 from chuanyu.core.text import Text
 from chuanyu.exchange import actions, installed
@@ -30,6 +32,9 @@ _FAILED_TEXT = {
     "zh": "处理时出错，技术人员可按编号查找原因。",
     "en": "It failed; a technician finds the cause by its trace.",
 }
+# what no table can hold (NUL in a text, a word too long), no hash can cover or no structure can take: trying again is vain
+UNFIT = (DataError, CanonicalError, msgspec.ValidationError)
+_UNFIT_TEXT = Text("报文内容的格式不对。", "The message's content does not have the shape it should.")
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds between tries, doubling
 BATCH = 500  # messages in one round, so that the worker's other jobs get their turn
 
@@ -81,6 +86,11 @@ def _apply_one() -> bool:
             _park(row, early.code)
         except Refused as refused:
             _refuse(row, refused)
+        except UNFIT as error:
+            log.warning(
+                "message unfit", message=str(row.id), reason=str(error).split("\n", 1)[0]
+            )  # the next lines quote it
+            _refuse(row, Refused("malformed", _UNFIT_TEXT))
         except Exception as error:
             _failed(row, error)
         else:

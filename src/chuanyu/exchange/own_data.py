@@ -6,8 +6,6 @@ question is no access by others and is left out.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -106,20 +104,25 @@ async def own_data(asked: Asked) -> dict[str, Any]:
     """What this node's log has about the person. Nobody known and nothing logged are the same empty list."""
     if asked.number is None:
         return {"accesses": []}
-    bodies = tuple(
-        row["body"] for row in await asked.connection.fetch("SELECT body FROM exchange_compact ORDER BY version")
-    )
-    sealer, purposes = _sealing(here(), home(), bodies)
+    sealer, purposes = await _sealing(asked)
     tokens = [token for purpose in purposes for token in sealer.tokens(asked.number, purpose)]
     rows = await asked.connection.fetch(statement("$1"), tokens)
     return {"accesses": [_plain(one) for one in of_rows(rows)]}
 
 
-@lru_cache(maxsize=2)
-def _sealing(node: str, folder: Path, bodies: tuple[str, ...]) -> tuple[Sealer, tuple[str, ...]]:
-    compacts = [agreement.parse(body) for body in bodies]
-    purposes = frozenset[str]().union(*(one.purposes for one in compacts))
-    return Sealer(keys.load(folder, node), compacts[-1]), tuple(sorted(purposes))
+async def _sealing(asked: Asked) -> tuple[Sealer, tuple[str, ...]]:
+    """The sealer of the compact in force, and every purpose there ever was; read again when either may have changed."""
+    global _sealed
+    stamp = (here(), home(), asked.stamp)
+    if _sealed is None or asked.stamp is None or _sealed[0] != stamp:
+        rows = await asked.connection.fetch("SELECT body FROM exchange_compact ORDER BY version")
+        compacts = [agreement.parse(row["body"]) for row in rows]
+        purposes = frozenset[str]().union(*(one.purposes for one in compacts))
+        _sealed = stamp, (Sealer(keys.load(home(), here()), compacts[-1]), tuple(sorted(purposes)))
+    return _sealed[1]
+
+
+_sealed: tuple[Any, tuple[Sealer, tuple[str, ...]]] | None = None
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What happens to a message from the peer, from its bytes to its signed answer.
 
-The order is the promise: size, clock, key, digest, signature, envelope, addressee, memory (the same id gets the same
-answer), the compact, the subject; only then a person is looked up or anything is taken in. Whatever the outcome, the
+The order is the promise: size, clock, key, digest, signature, envelope, addressee, the compact, the
+subject; only then a person is looked up or anything is taken in. The same id gets the same answer. Whatever the outcome, the
 message and its answer are two rows of the log, stored in the same commit as the inbox row and the remembered answer,
 and the answer leaves after that commit.
 """
@@ -32,9 +32,11 @@ from chuanyu.exchange.trust import METHOD, SKEW, Trust
 from chuanyu.exchange.wire import LIMIT
 
 BUSY = 512  # messages in work at once; one more is told to come back
-QUERY_SECONDS = 10.0  # a query that takes longer is given up
+QUERY_SECONDS = 5.0  # a query that takes longer is given up
 QUIET = 0.05  # "nothing to give" leaves only at multiples of this many seconds: its time says nothing about the reason
 
+_ANSWER = "SELECT digest, status, body FROM exchange_answer WHERE id = $1"
+_PERSON = "SELECT id FROM identity_person WHERE lookup = $1"
 _RECEIVED = Counter("chuanyu_received", "Messages received, by how they were answered", ["answer"])
 _SECONDS = Histogram("chuanyu_received_seconds", "From the whole message to its stored answer")
 _log = structlog.get_logger(__name__)
@@ -167,41 +169,52 @@ class Reception:
             raise _Refused(_stale(f"sent: {envelope.sent.isoformat()}", message.began))
 
     async def _once(self, message: _Message, envelope: Envelope) -> Reply:
-        """Answer an id once; whoever repeats it gets that answer again, signed for their own request."""
-        while True:
-            if other := self._under_way.get(envelope.id):
-                await other.wait()
-                continue
-            done = self._under_way[envelope.id] = asyncio.Event()
+        """Answer an id once; whoever repeats it gets that answer again, signed for their own request.
+
+        Nearly every message is new, so it is decided first, which changes nothing, and the commit itself finds out
+        whether its id was answered before: one question to the database less. Only an answer that is not going to be
+        remembered has to look.
+        """
+        while other := self._under_way.get(envelope.id):
+            await other.wait()
+        done = self._under_way[envelope.id] = asyncio.Event()
+        try:
+            async with self._pool.acquire() as connection:
+                outcome = await self._decide(message, envelope, connection)
+                if not outcome.remember:
+                    outcome = await self._remembered(message, envelope, connection) or outcome
             try:
-                outcome = await self._remembered(message, envelope) or await self._decide(message, envelope)
                 return await self._store(message, outcome)
             except Known:
-                continue
-            finally:
-                del self._under_way[envelope.id]
-                done.set()
+                async with self._pool.acquire() as connection:
+                    again = await self._remembered(message, envelope, connection)
+                assert again is not None
+                return await self._store(message, again)
+        finally:
+            del self._under_way[envelope.id]
+            done.set()
 
-    async def _remembered(self, message: _Message, envelope: Envelope) -> _Outcome | None:
+    async def _remembered(self, message: _Message, envelope: Envelope, connection: Any) -> _Outcome | None:
         assert message.proof is not None
-        async with self._pool.acquire() as connection:
-            row = await connection.fetchrow(
-                "SELECT digest, status, body FROM exchange_answer WHERE id = $1", UUID(envelope.id)
-            )
+        row = await connection.fetchrow(_ANSWER, UUID(envelope.id))
         if row is None:
             return None
         if row["digest"] != message.proof.digest_hex:
             return _refused(message, _Refused(refusal("id_reused", line=f"id: {envelope.id}"), remember=False))
+        if not row["body"]:  # answered over an hour ago and forgotten since, see Gateway._forget
+            return _refused(
+                message, _Refused(_stale(f"sent: {envelope.sent.isoformat()}", message.began), remember=False)
+            )
         code = answers.read(row["status"], row["body"]).code
         return _Outcome(row["status"], row["body"], code)
 
-    async def _decide(self, message: _Message, envelope: Envelope) -> _Outcome:
-        """By the compact, then by the subject; then take the message in, or answer the question."""
+    async def _decide(self, message: _Message, envelope: Envelope, connection: Any) -> _Outcome:
+        """By the compact, then by the subject; then take the message in, or answer the question. Changes nothing."""
         try:
             _granted(message.trust, envelope)
             number = _number(message.trust, envelope)
             if envelope.action in handlers.queries:
-                return await self._query(message, envelope, number)
+                return await self._query(message, envelope, number, connection)
             if envelope.action not in handlers.messages:
                 # the compact is ahead of this node's version: once it is brought up to date, the message is welcome
                 raise _Refused(refusal("not_yet", line=f"action: {envelope.action}"))
@@ -209,16 +222,12 @@ class Reception:
             return _refused(message, refused)
         return _Outcome(200, None, remember=True, take=True)
 
-    async def _query(self, message: _Message, envelope: Envelope, number: str | None) -> _Outcome:
+    async def _query(self, message: _Message, envelope: Envelope, number: str | None, connection: Any) -> _Outcome:
         """Run the registered handler. Every "no" of its own is the one same answer, at a time that tells nothing."""
         try:
-            async with asyncio.timeout(QUERY_SECONDS), self._pool.acquire() as connection:
-                person = None
-                if number is not None:
-                    person = await connection.fetchval(
-                        "SELECT id FROM identity_person WHERE lookup = $1", self._lookup(number)
-                    )
-                asked = handlers.Asked(connection, envelope, person, number)
+            async with asyncio.timeout(QUERY_SECONDS):
+                person = await connection.fetchval(_PERSON, self._lookup(number)) if number is not None else None
+                asked = handlers.Asked(connection, envelope, person, number, message.trust.stamp)
                 try:
                     content = await handlers.queries[envelope.action](asked)
                 except asyncpg.PostgresError as error:  # a mistake of the handler, not the database being away

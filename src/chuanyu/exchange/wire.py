@@ -20,7 +20,7 @@ from chuanyu.exchange.signing import SignatureError
 from chuanyu.exchange.trust import METHOD, SKEW, Trust
 
 LIMIT = 4 * 1024 * 1024  # bytes of a body, either way
-TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=3)
+PATIENCE, CONNECT_SECONDS = 15.0, 3.0  # for the peer's answer, and for reaching it at all
 _SECONDS = Histogram("chuanyu_sent_seconds", "From signing a message to its verified answer")
 _log = structlog.get_logger(__name__)
 
@@ -45,7 +45,6 @@ class Wire:
         """Open the connections' pool."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=30),
-            timeout=TIMEOUT,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -55,7 +54,7 @@ class Wire:
         if self._session:
             await self._session.close()
 
-    async def send(self, envelope: Envelope, body: bytes) -> Answer:
+    async def send(self, envelope: Envelope, body: bytes, *, patience: float = PATIENCE) -> Answer:
         """Send `body`, which is `envelope` encoded, and return the peer's verified answer, receipt or refusal.
 
         Both rows are durable: the message's before it leaves, the answer's before this returns. Raises NotReached,
@@ -69,7 +68,7 @@ class Wire:
             trust.signer(began), method=METHOD, uri=trust.peer_uri, body=body, created=int(began)
         )
         await self._store(log.entry(log.SENT, at=_now(), peer=trust.peer, envelope=envelope, proof=proof))
-        status, headers, content = await self._post(trust.peer_uri, body, proof)
+        status, headers, content = await self._post(trust.peer_uri, body, proof, patience)
         try:
             answer, signed = _verified(trust, proof, status, headers, content)
         except (SignatureError, ValueError) as error:
@@ -107,12 +106,17 @@ class Wire:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
-    async def _post(self, url: str, body: bytes, proof: signing.Proof) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _post(
+        self, url: str, body: bytes, proof: signing.Proof, patience: float
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         if self._session is None:
             raise NotReached("the gateway is stopping")
         headers = {"content-type": "application/json", "accept-encoding": "identity", **dict(proof.headers)}
+        timeout = aiohttp.ClientTimeout(total=patience, sock_connect=CONNECT_SECONDS)
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._session.post(
+                url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
                 content = await response.content.read(LIMIT + 1)
                 while not response.content.at_eof() and len(content) <= LIMIT:
                     content += await response.content.read(LIMIT + 1 - len(content))

@@ -116,5 +116,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.code if isinstance(error, Stop) else 1
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+if __name__ == "__main__":  # by its own name, or `Stop` would be two classes: this module's and the commands'
+    sys.exit(importlib.import_module("chuanyu.node.cli").main())

@@ -126,6 +126,7 @@ class Server:
         """Start the server without waiting. First ends one that a killed supervisor left on the folder."""
         self._readable()
         self.end_leftover()
+        self._forget_dead()
         self._make_sockets()
         self._configure()
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -188,6 +189,15 @@ class Server:
         """End servers on this data folder that no supervisor holds any more."""
         if left := processes.postgres_in(self.data):
             processes.end(left, first=signal.SIGINT, patience=20)
+
+    def _forget_dead(self) -> None:
+        """Remove the number of a server that was killed: while anything bears it, PostgreSQL takes that for itself.
+
+        It may be a zombie that nobody reaps, or, after the machine started anew, quite another program.
+        """
+        if processes.PROC.is_dir() and not processes.postgres_in(self.data):  # else nobody can tell: PostgreSQL decides
+            for lock in (self.data / "postmaster.pid", self.sockets / ".s.PGSQL.5432.lock"):
+                lock.unlink(missing_ok=True)
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of PostgreSQL's own programs (initdb, psql, pgbench, …) as the server's user."""

@@ -6,7 +6,7 @@ a form without JavaScript adds a row by adding blank keys. `core.documents` alon
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
 from typing import Any
@@ -18,6 +18,7 @@ from chuanyu.portal.words import language
 
 FEW = 6  # up to this many choices are radio buttons, more are a list
 SHOWN_ROWS = 1  # rows a blank list starts with
+ROW = "_"  # a key each row sends, so that one with nothing but unchecked boxes is still there
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Entry:
     errors: list[str] = default(default_factory=list)
     rows: list["Row"] = default(default_factory=list)
     inner: list["Entry"] = default(default_factory=list)
+    in_row: bool = False  # one of several side by side: a list box takes less room than radio buttons
 
     @property
     def template(self) -> str:
@@ -37,7 +39,7 @@ class Entry:
 
     @property
     def few(self) -> bool:
-        return len(self.field.choices) <= FEW
+        return len(self.field.choices) <= FEW and not self.in_row
 
     @property
     def described(self) -> str:
@@ -88,14 +90,16 @@ def entries(
     return [_entry(f, typed, f"{prefix}-{f.name}", sorted_errors) for f in fields(cls)]
 
 
-def _entry(f: Field, typed: Mapping[str, str], name: str, errors: Mapping[str, list[str]]) -> Entry:
-    entry = Entry(f, name, str(typed.get(name, "")), errors.get(name, []))
+def _entry(
+    f: Field, typed: Mapping[str, str], name: str, errors: Mapping[str, list[str]], in_row: bool = False
+) -> Entry:
+    entry = Entry(f, name, str(typed.get(name, "")), errors.get(name, []), in_row=in_row)
     if f.kind == "group":
         entry.inner = [_entry(inner, typed, f"{name}-{inner.name}", errors) for inner in f.item]
     if f.kind == "list":
         wanted = indices(typed, name) or list(range(max(f.min_length, SHOWN_ROWS if f.required else 0)))
         entry.rows = [
-            Row(n, f"{name}-{index}", [_entry(i, typed, f"{name}-{index}-{i.name}", errors) for i in f.item])
+            Row(n, f"{name}-{index}", [_entry(i, typed, f"{name}-{index}-{i.name}", errors, True) for i in f.item])
             for n, index in enumerate(wanted, start=1)
         ]
     return entry
@@ -146,14 +150,12 @@ def _typed(known: Iterable[Field], plain: Mapping[str, Any], prefix: str) -> Ite
 def tidy(cls: type[Document], typed: Mapping[str, str], prefix: str) -> dict[str, str]:
     """What was typed with blank rows dropped and the others renumbered, so that errors find their row."""
     kept: dict[str, str] = {key: value for key, value in typed.items() if key.startswith(f"{prefix}-")}
-    for f in fields(cls):
-        if f.kind != "list":
-            continue
-        name = f"{prefix}-{f.name}"
-        filled = [
+    # the innermost lists first: renumbering a row moves what is in it
+    for name, _ in reversed(list(_lists(fields(cls), prefix, kept))):
+        rows = [
             i for i in indices(kept, name) if any(v.strip() for k, v in kept.items() if k.startswith(f"{name}-{i}-"))
         ]
-        _renumber(kept, name, filled)
+        _renumber(kept, name, rows)
     return kept
 
 
@@ -162,17 +164,25 @@ def change_rows(
 ) -> dict[str, str]:
     """What was typed with a blank row more in the list `add`, or without the row `remove`."""
     kept = {key: value for key, value in typed.items() if key.startswith(f"{prefix}-")}
-    for f in fields(cls):
-        name = f"{prefix}-{f.name}"
-        if f.kind != "list":
-            continue
+    for name, f in list(_lists(fields(cls), prefix, kept)):
         rows = indices(kept, name)
         if add == name and len(rows) < (f.max_length or 0):
-            fresh = rows[-1] + 1 if rows else SHOWN_ROWS
-            kept[f"{name}-{fresh}-{f.item[0].name}"] = ""
-        if remove.startswith(f"{name}-"):
+            kept[f"{name}-{rows[-1] + 1 if rows else 0}-{ROW}"] = ""
+        if remove in {f"{name}-{i}" for i in rows}:
             _renumber(kept, name, [i for i in rows if f"{name}-{i}" != remove])
     return kept
+
+
+def _lists(known: Iterable[Field], name: str, typed: Mapping[str, str]) -> Iterator[tuple[str, Field]]:
+    """Every list of a form by its name, the outer ones before those in their rows."""
+    for f in known:
+        inner = f"{name}-{f.name}"
+        if f.kind == "group":
+            yield from _lists(f.item, inner, typed)
+        elif f.kind == "list":
+            yield inner, f
+            for index in indices(typed, inner):
+                yield from _lists(f.item, f"{inner}-{index}", typed)
 
 
 def _renumber(kept: dict[str, str], name: str, rows: list[int]) -> None:

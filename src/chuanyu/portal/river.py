@@ -84,15 +84,15 @@ def tone(service: Service | None, state: str) -> str:
     """How a state looks: wait, ask (the applicant must act), done, stop (refused), quiet (withdrawn).
 
     Read off the graph, so that a service need not say it: an end only reached by being refused is a refusal, one only
-    the applicant leads to is a withdrawal, a state only the applicant can move on waits for the applicant.
+    the applicant leads to is a withdrawal, a state whose first act is the applicant's waits for the applicant.
     """
     procedure = service.procedure if service else None
     found = procedure.states.get(state) if procedure else None
     if procedure is None or found is None:
         return "wait"
     if not found.final:
-        movers = {act.by for act in found.does.values()}
-        return "ask" if movers == {"applicant"} else "wait"
+        first = next(iter(found.does.values()), None)
+        return "ask" if first and first.by == "applicant" else "wait"
     ways = [
         (act.by, outcome)
         for before in procedure.states.values()

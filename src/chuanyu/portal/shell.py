@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from chuanyu.core.service import NODES
@@ -87,11 +87,7 @@ def navigation(request: HttpRequest, actor: Actor | None) -> list[Entry]:
     for name, words, icon, allowed in PLACES:
         if allowed and allowed.isdisjoint(roles):
             continue
-        try:
-            url = reverse(name)
-        except NoReverseMatch:  # pragma: no cover
-            continue
-        entries.append(Entry(url, words, icon, current == name or SECTIONS.get(current) == name))
+        entries.append(Entry(reverse(name), words, icon, current == name or SECTIONS.get(current) == name))
     return entries
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext
 
 from chuanyu.cases import actions
-from chuanyu.cases.errors import NEEDS_SENTENCE, CaseError
+from chuanyu.cases.errors import NEEDS_SENTENCE, TOO_LARGE, CaseError
 from chuanyu.cases.views import ActView, CaseView, DocumentView
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import FieldError
@@ -22,6 +22,8 @@ from chuanyu.identity.access import actor
 from chuanyu.portal import forms, papers
 from chuanyu.portal.errors import Problem, problems, refused
 from chuanyu.portal.words import say
+
+MOST = 4 * 1024 * 1024  # bytes of an upload that is looked at; what a case takes is less
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,9 @@ def add_file(request: HttpRequest, case: UUID, *, back: str) -> HttpResponse:
     upload = request.FILES.get("file")
     if upload is None:
         messages.error(request, gettext("请先选择一个文件。"))
+        return redirect(back)
+    if (upload.size or 0) > MOST:  # not even read
+        messages.error(request, say(TOO_LARGE))
         return redirect(back)
     try:
         actions.attach(case=case, actor=actor(request), filename=upload.name or "", content=upload.read())

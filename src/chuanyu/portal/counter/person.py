@@ -53,7 +53,8 @@ class Sought(Document):
         Meta(max_length=60),
     ]
     purpose: Annotated[
-        Purpose, Title("为什么查看", "Why you look", "会和您的名字一起记入查看记录。", "It is written down with your name.")
+        Purpose,
+        Title("为什么查看", "Why you look", "会和您的名字一起记入查看记录。", "It is written down with your name."),
     ]
 
 

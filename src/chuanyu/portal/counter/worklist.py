@@ -1,5 +1,6 @@
 """What waits for this clerk's agency, the nearest deadline first."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from chuanyu.exchange import queries as exchange
 from chuanyu.identity.access import actor
 from chuanyu.identity.queries import agency_name
 
+WORD = re.compile(r"[\w-]{1,64}")
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -25,8 +28,8 @@ class Choice:
 def worklist(request: HttpRequest) -> HttpResponse:
     """Filters: service, state, overdue, and a reference read aloud over the counter."""
     who = actor(request)
-    service, state = request.GET.get("service", ""), request.GET.get("state", "")
-    late, text = request.GET.get("overdue") == "1", request.GET.get("q", "").strip()[:40]
+    service, state = _word(request.GET.get("service", "")), _word(request.GET.get("state", ""))
+    late, text = request.GET.get("overdue") == "1", _word(request.GET.get("q", "").strip())
     counts = queries.counts(who)
     rows = queries.worklist(
         who,
@@ -51,6 +54,11 @@ def worklist(request: HttpRequest) -> HttpResponse:
     }
     part = "portal/counter/rows.html" if request.headers.get("HX-Request") else "portal/counter/worklist.html"
     return render(request, part, context)
+
+
+def _word(text: str) -> str:
+    """A key or a reference as it may occur; anything else in an address is no filter."""
+    return text if WORD.fullmatch(text) else ""
 
 
 def _services(counts: list[tuple[str, str, int]], chosen: str) -> list[Choice]:

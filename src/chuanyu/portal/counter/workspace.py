@@ -14,6 +14,7 @@ from chuanyu.cases import actions, queries
 from chuanyu.cases.errors import NO_SUCH_STEP, CaseError
 from chuanyu.cases.views import ActView, CaseView, Foreseen
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.documents import DocumentError
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries as exchange
@@ -142,6 +143,8 @@ def _foreseen(case: CaseView, act: ActView, who: Actor) -> tuple[Foreseen | None
         return queries.foreseen(case.id, act.name, who), []
     except CaseError as error:
         return None, [words.say(field.message) for field in error.fields] or [words.say(error.text)]
+    except DocumentError as error:  # a paper that does not fit its class any more
+        return None, [words.say(field.message) for field in error.errors]
 
 
 def _seen(request: HttpRequest, case: UUID) -> CaseView:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from chuanyu.cases import actions, queries
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import ActView, CaseView
+from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries as exchange
@@ -38,17 +39,23 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
     """Who holds it, since when, due when; every step so far; what the applicant can do now."""
     found = seen(request, case)
     service = catalogue().get(found.service)
+    link = exchange.link_state() if found.queued else None
+    looks = digest([found.head, found.queued, found.posting, found.overdue, len(found.attachments), bool(link and link.up),
+                    [r.status for r in found.requests], [t.status for t in found.transfers]])[:16]  # fmt: skip
+    asks_again = bool(request.headers.get("HX-Request"))
+    if asks_again and request.GET.get("seen") == looks:
+        return HttpResponse(status=204)  # nothing new: what is open on the page stays open
     context = {
         "case": found,
         "service": service,
+        "looks": looks,
         "bends": river.course(found),
         "sheets": steps.papers_of(found, service),
-        "link": exchange.link_state() if found.queued else None,
+        "link": link,
         "tone": river.tone(service, found.state),
         "crumbs": [(reverse("portal:my_cases"), MINE), ("", found.name)],
     }
-    part = "portal/parts/tracker.html" if request.headers.get("HX-Request") else "portal/resident/tracker.html"
-    return render(request, part, context)
+    return render(request, "portal/parts/tracker.html" if asks_again else "portal/resident/tracker.html", context)
 
 
 def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:

@@ -8,7 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
 
-from chuanyu.cases import diagram
+from chuanyu.cases import diagram, queries
+from chuanyu.cases.views import RowView
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import Field, fields
@@ -16,6 +17,7 @@ from chuanyu.core.parameters import Parameter, Value
 from chuanyu.core.service import NODES, DocumentSpec, Reason, Service
 from chuanyu.core.text import Text
 from chuanyu.delivery import queries as delivery
+from chuanyu.identity.access import visitor
 from chuanyu.identity.here import here
 from chuanyu.portal import papers, river, words
 
@@ -97,6 +99,7 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
         "reasons": [reason for reason in service.reasons.values() if reason.remedy],
         "length": _length(service),
         "leads": _leads(service),
+        "mine": _mine(request, service),
     }
     return render(request, "portal/resident/guide.html", context)
 
@@ -162,6 +165,13 @@ def _table(service: Service, parties: dict[str, Text]) -> list[Step]:
 
 def _sides(parameter: Parameter) -> Sides:
     return Sides(parameter, {node: parameter.value_on(days.today(), node) for node in NODES})
+
+
+def _mine(request: HttpRequest, service: Service) -> RowView | None:
+    """The visitor's own open case of this service: there is no need for a second one."""
+    who = visitor(request)
+    rows = queries.mine(who.person) if who and who.person else []
+    return next((row for row in rows if row.service == service.key and not row.final), None)
 
 
 def _leads(service: Service) -> list[tuple[str, Text | str]]:

@@ -1,0 +1,123 @@
+"""People at a real browser, before two live nodes."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+LOADING = 15.0  # seconds for a page to come
+PATIENCE = 60.0  # seconds until a message has crossed, whatever else the machine does
+
+
+def program() -> str | None:
+    """The browser of this machine, or None."""
+    return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+
+
+class Town:
+    """Two nodes, a browser, and who is signed in where: signing in with a second factor takes time, so it is kept."""
+
+    def __init__(self, playwright: Playwright, pair: Any) -> None:
+        self.pair = pair
+        self.browser: Browser = playwright.chromium.launch(executable_path=program(), args=ARGUMENTS)
+        self.kept: dict[tuple[str, str], Any] = {}
+        self.faults: list[str] = []
+
+    def url(self, node: str) -> str:
+        return str(self.pair.places[node].portal_url)
+
+    def resident(self, service: str = "pension_transfer", index: int = 0) -> str:
+        """The sign-in of a fresh resident of a journey."""
+        return str(json.loads(self.pair.command("sample", "journey", service, str(index)).stdout)["username"])
+
+    @contextmanager
+    def person(self, node: str, user: str = "", **options: Any) -> Iterator["Person"]:
+        """Somebody at `node`, signed in if `user` is given. `options`: of Playwright's browser context."""
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        context = self.browser.new_context(storage_state=self.kept.get((node, user)), **options)
+        person = Person(self, node, context)
+        try:
+            if user and (node, user) not in self.kept:
+                person.sign_in(user)
+                self.kept[node, user] = context.storage_state()
+            yield person
+        finally:
+            context.close()
+
+
+class Person:
+    """One browser window. Whatever the page complains about, or asks of anybody else, is a fault of the portal."""
+
+    def __init__(self, town: Town, node: str, context: BrowserContext) -> None:
+        self.town, self.node, self.context = town, node, context
+        self.page: Page = context.new_page()
+        context.set_default_timeout(PATIENCE * 1000)
+        known = {town.url(each) for each in ("sichuan", "chongqing")}
+
+        def asked(request: Any) -> None:
+            if not any(request.url.startswith(url) for url in known) and not request.url.startswith("data:"):
+                town.faults.append(f"asked elsewhere: {request.url}")
+
+        context.on("request", asked)
+        context.on("weberror", lambda error: town.faults.append(f"script: {error.error}"))
+        # a form that was refused is answered with 4xx on purpose, and the browser says so
+        context.on(
+            "console",
+            lambda said: (
+                town.faults.append(f"console: {said.text} ({self.page.url})")
+                if said.type == "error" and "status of 4" not in said.text
+                else None
+            ),
+        )
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.town.url(self.node) + path)
+
+    def language(self, language: str, *, large: bool = False) -> None:
+        """As the switches of the page keep it."""
+        url = self.town.url(self.node)
+        self.context.add_cookies(
+            [
+                {"name": "chuanyu_language", "value": language, "url": url},
+                {"name": "chuanyu_large", "value": "1" if large else "0", "url": url},
+            ]
+        )
+
+    def sign_in(self, user: str) -> None:
+        """With the sample password, and the second factor where the node asks for it."""
+        from chuanyu.node.samples import PASSWORD
+
+        page = self.page
+        self.open("/accounts/login/")
+        page.fill("input[name=login]", user)
+        page.fill("input[name=password]", PASSWORD)
+        page.click("main button[type=submit]")
+        if "/2fa/" in page.url:
+            page.fill("input[name=code]", self.town.pair.command("code", user, "--at", self.node).stdout.strip())
+            page.click("main button[type=submit]")
+        assert "/accounts/" not in page.url, page.inner_text("main")
+
+    @property
+    def text(self) -> str:
+        return self.page.inner_text("main")
+
+    def until(self, what: str, right: Callable[[str], bool], path: str = "") -> None:
+        """Look again until the page says it, as a person does who waits for the other side."""
+        end = time.monotonic() + PATIENCE
+        while not right(self.text):
+            assert time.monotonic() < end, f"not after {PATIENCE:g} s: {what}\n{self.text}"
+            time.sleep(0.5)
+            self.open(path) if path else self.page.reload()
+
+    def sees(self, *said: str) -> None:
+        """The page says all of it, at the latest when it has loaded: a key or a click does not wait for the next page."""
+        end = time.monotonic() + LOADING
+        while missing := [each for each in said if each not in self.text]:
+            assert time.monotonic() < end, f"{missing} not on {self.page.url}:\n{self.text}"
+            time.sleep(0.05)

@@ -1,0 +1,27 @@
+"""One browser and one pair of live nodes for all journeys."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser import Town, program
+
+
+@pytest.fixture(scope="session")
+def _town(live_nodes: Any) -> Iterator[Town]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        town = Town(running, live_nodes)
+        yield town
+        town.browser.close()
+
+
+@pytest.fixture
+def town(request: pytest.FixtureRequest) -> Iterator[Town]:
+    """Both nodes and a browser. At the end no page may have complained or asked anybody else."""
+    if program() is None:
+        pytest.skip("no browser: apt-get install chromium fonts-noto-cjk")
+    town: Town = request.getfixturevalue("_town")
+    town.faults.clear()
+    yield town
+    assert not town.faults, "\n".join(town.faults)
