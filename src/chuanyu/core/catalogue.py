@@ -19,7 +19,7 @@ from typing import Any
 
 from chuanyu.core import sheet, source
 from chuanyu.core.declaration import declared, examine
-from chuanyu.core.documents import Document, Person, definition_errors
+from chuanyu.core.documents import Document, Moment, Person, definition_errors
 from chuanyu.core.grammar import CHAPTERS, EXAMPLES
 from chuanyu.core.service import Declared, DocumentSpec, Rule, Service
 from chuanyu.core.sheet import Finding, Sheet
@@ -28,7 +28,7 @@ from chuanyu.core.source import Source
 __all__ = ["Catalogue", "CatalogueError", "Declared", "Draft", "Problem", "catalogue", "declared", "drafts", "load"]
 
 SERVICES = Path(__file__).resolve().parent.parent / "services"
-OWN_DOCUMENTS: Mapping[str, type[Document]] = {"Person": Person}  # classes every service has
+OWN_DOCUMENTS: Mapping[str, type[Document]] = {"Person": Person, "Moment": Moment}  # classes every service has
 
 Catalogue = Mapping[str, Service]
 
@@ -99,6 +99,7 @@ class Draft:
                     by=document.by,
                     title=document.title,
                     register=document.register,
+                    made=document.made,
                     cls=known[document.class_name],
                 )
                 for name, document in self.declared.documents.items()

@@ -19,6 +19,7 @@ from chuanyu.core.service import (
     DeclaredDocument,
     Party,
     Posting,
+    Prepayment,
     Procedure,
     Promise,
     Reason,
@@ -92,12 +93,13 @@ def _declared(fitted: dict[str, Any], plain: Any, hashed: str) -> Declared:
                 by=spec["by"],
                 title=_text(spec["title"]) if "title" in spec else Text(name, name.replace("_", " ").capitalize()),
                 register=spec.get("register", False),
+                made=spec.get("made", False),
             )
             for name, spec in fitted.get("documents", {}).items()
         },
         reasons=OWN_REASONS | reasons,
         procedure=_procedure(cases) if cases else None,
-        postings={name: Posting(name=name, **spec) for name, spec in fitted.get("clearing", {}).items()},
+        postings={name: _posting(name, spec) for name, spec in fitted.get("clearing", {}).items()},
         promise=Promise(**promise) if promise else None,
         declaration=plain,
         hash=hashed,
@@ -142,6 +144,22 @@ def _procedure(spec: Mapping[str, Any]) -> Procedure:
         start_state=spec["start"]["state"],
         start_takes=tuple(spec["start"]["takes"]),
         states={name: _state(name, state) for name, state in spec["states"].items()},
+        many=spec.get("many", False),
+    )
+
+
+def _posting(name: str, spec: Mapping[str, Any]) -> Posting:
+    prepayment = spec.get("prepayment")
+    return Posting(
+        name=name,
+        payer=spec["payer"],
+        payee=spec["payee"],
+        unit=spec["unit"],
+        cycle=spec["cycle"],
+        window=spec.get("window") or "day",
+        source=spec.get("from") or "fund",
+        target=spec.get("to") or "fund",
+        prepayment=Prepayment(**prepayment) if prepayment else None,
     )
 
 
@@ -164,6 +182,11 @@ def _act(name: str, spec: Mapping[str, Any]) -> Act:
         to=spec["to"],
         takes=tuple(spec.get("takes", ())),
         decide=spec.get("decide") or None,
-        post=spec.get("post") or None,
+        makes=tuple(spec.get("makes", ())),
+        reserve=tuple(spec.get("reserve", ())),
+        post=tuple(spec.get("post", ())),
+        void=tuple(spec.get("void", ())),
+        reverse=tuple(spec.get("reverse", ())),
         note=spec.get("note", False),
+        at=spec.get("at") or None,
     )

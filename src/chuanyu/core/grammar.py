@@ -12,7 +12,10 @@ LIVES = ("study", "work", "ill", "old", "child", "home", "travel", "move", "busi
 CHAPTERS = ("education", "health", "culture", "employment", "living", "safety")
 PARTY_NODES = ("filed_at", "other", *NODES)
 CYCLES = ("gross", "net")
-MONEY_UNITS = ("CNY",)
+MOVED_UNITS = ("CNY", "points", "items")
+WINDOWS = ("day", "month")
+SOURCES = ("fund", "prepayment", "person")
+TARGETS = ("fund", "person")
 CLAUSES = 22
 
 _BASIS = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
@@ -38,8 +41,13 @@ ACT = Keys(
         "by": Str(code="act_by"),
         "takes": Maybe(shape=Listed(of=Str(), single=True)),
         "decide": Maybe(shape=Str()),
-        "post": Maybe(shape=Str()),
+        "makes": Maybe(shape=Listed(of=Str(), single=True)),
+        "reserve": Maybe(shape=Listed(of=Str(), single=True)),
+        "post": Maybe(shape=Listed(of=Str(), single=True)),
+        "void": Maybe(shape=Listed(of=Str(), single=True)),
+        "reverse": Maybe(shape=Listed(of=Str(), single=True)),
         "note": Maybe(shape=Flag()),
+        "at": Maybe(shape=Str()),
         "to": Targets(),
     }
 )
@@ -59,11 +67,35 @@ CASES = Keys(
         "parties": Each(
             word="party",
             of=Keys(keys={"agency": Str(), "node": OneOf(words=PARTY_NODES, code="party_node")}),
-            reserved=("owner", "applicant", "node", "resident"),
+            reserved=("owner", "applicant", "auto", "node", "resident"),
         ),
         "start": Keys(keys={"state": Str(), "takes": Listed(of=Str(), single=True)}),
         "states": Each(word="state", of=STATE),
+        "many": Maybe(shape=Flag()),
     }
+)
+
+POSTING = Keys(
+    code="posting",
+    keys={
+        "payer": Str(code="posting"),
+        "payee": Str(code="posting"),
+        "unit": OneOf(words=MOVED_UNITS, code="posting"),
+        "cycle": OneOf(words=CYCLES, code="posting"),
+        "window": Maybe(shape=OneOf(words=WINDOWS, code="posting")),
+        "from": Maybe(shape=OneOf(words=SOURCES, code="posting")),
+        "to": Maybe(shape=OneOf(words=TARGETS, code="posting")),
+        "prepayment": Maybe(
+            shape=Keys(
+                code="prepayment",
+                keys={
+                    "rule": Str(code="prepayment"),
+                    "yellow": Str(code="prepayment"),
+                    "red": Str(code="prepayment"),
+                },
+            )
+        ),
+    },
 )
 
 SERVICE = Keys(
@@ -111,6 +143,7 @@ SERVICE = Keys(
                         "by": Str(code="document_by"),
                         "title": Maybe(shape=TEXT),
                         "register": Maybe(shape=Flag()),
+                        "made": Maybe(shape=Flag()),
                     }
                 ),
             )
@@ -122,20 +155,7 @@ SERVICE = Keys(
             )
         ),
         "cases": Maybe(shape=CASES),
-        "clearing": Maybe(
-            shape=Each(
-                word="posting",
-                of=Keys(
-                    code="posting",
-                    keys={
-                        "payer": Str(code="posting"),
-                        "payee": Str(code="posting"),
-                        "unit": OneOf(words=MONEY_UNITS, code="posting"),
-                        "cycle": OneOf(words=CYCLES, code="posting"),
-                    },
-                ),
-            )
-        ),
+        "clearing": Maybe(shape=Each(word="posting", of=POSTING)),
         "watch": Maybe(
             shape=Keys(
                 keys={

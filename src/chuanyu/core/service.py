@@ -30,7 +30,8 @@ class Basis:
 class DeclaredDocument:
     """`by`: "applicant", "node" (facts the node knows, e.g. `person`) or a party.
 
-    `register`: taken from the party's front register.
+    `register`: taken from the party's front register. `made`: the value of the rule of the same name, when an act `makes` it;
+    made and register together: what is made is the register's new entry, and stays there.
     """
 
     name: str
@@ -38,6 +39,7 @@ class DeclaredDocument:
     by: str
     title: Text
     register: bool = False
+    made: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +84,31 @@ class Party:
 
 @dataclass(frozen=True)
 class Act:
-    """A verb on a state. `to` maps each outcome of `decide` to a state; without `decide`, the one key "accept"."""
+    """A verb on a state. `to` maps each outcome of `decide` to a state; without `decide`, the one key "accept".
+
+    Order: take the documents, decide; where that is an accept, make the documents, then move the money. By "auto" the
+    owner's node acts by itself: when the state is entered or, with `at`, at the moment that rule gives. What it holds (hold)
+    is left to the owner's clerk, who may repeat it.
+    """
 
     name: str
     title: Text
-    by: str  # "owner" | "applicant" | a party's name
+    by: str  # "owner" | "applicant" | "auto" | a party's name
     to: Mapping[str, str]
     takes: tuple[str, ...] = ()
     decide: str | None = None
-    post: str | None = None
+    makes: tuple[str, ...] = ()  # documents: each the value of the rule of its name, in this order
+    reserve: tuple[str, ...] = ()  # postings: each of the amount the rule of its name gives, pending
+    post: tuple[str, ...] = ()  # what was reserved, by what the rule gives now; else a plain transfer
+    void: tuple[str, ...] = ()  # the reservation is given back
+    reverse: tuple[str, ...] = ()  # what was posted goes back by an opposite transfer in the current window
     note: bool = False  # the actor writes a sentence the applicant will read
+    at: str | None = None  # by "auto" only: a rule whose value is the moment (datetime, legal time) to act at
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """Every posting the act touches."""
+        return (*self.reserve, *self.post, *self.void, *self.reverse)
 
 
 @dataclass(frozen=True)
@@ -114,17 +131,35 @@ class Procedure:
     start_state: str
     start_takes: tuple[str, ...]
     states: Mapping[str, State]
+    many: bool = False  # a person may have several open cases of the service at once
+
+
+@dataclass(frozen=True)
+class Prepayment:
+    """Money the payer has put in before: its opening amount by a rule, its alarms by the share of it that is used."""
+
+    rule: str
+    yellow: str  # parameters, ratios
+    red: str
 
 
 @dataclass(frozen=True)
 class Posting:
-    """What an act with `post` moves: the rule of the same name gives the amount."""
+    """What an act moves: the rule of the same name gives the amount (Money, or int for points and items).
+
+    payer, payee: a party, or "applicant" with `source` or `target` "person": a personal account in the book of the party that
+    owns the state.
+    """
 
     name: str
     payer: str
     payee: str
-    unit: str
+    unit: str  # CNY | points | items
     cycle: str  # gross | net
+    window: str = "day"  # day | month: of the day at posting
+    source: str = "fund"  # fund | prepayment | person
+    target: str = "fund"  # fund | person
+    prepayment: Prepayment | None = None
 
 
 @dataclass(frozen=True)

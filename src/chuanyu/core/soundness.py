@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from chuanyu.core import movements
 from chuanyu.core.outcomes import KINDS
 from chuanyu.core.parameters import Parameter, UnitError, Value, typed
 from chuanyu.core.service import NODES, Act, Declared, Procedure, State
@@ -15,9 +16,9 @@ from chuanyu.core.sheet import Finding
 
 def findings(view: Declared, fitted: Mapping[str, Any]) -> list[Finding]:
     """Everything unsound in a declaration. `fitted` is its plain data in the shape of `grammar.SERVICE`."""
-    found = [*_basis(view), *_parameters(view, fitted), *_documents(view), *_postings(view), *_promise(view)]
+    found = [*_basis(view), *_parameters(view, fitted), *_documents(view), *_promise(view), *movements.findings(view)]
     if view.procedure is not None:
-        found += [*_start(view), *_states(view, view.procedure), *_graph(view.procedure)]
+        found += [*_start(view), *_states(view, view.procedure), *_graph(view.procedure), *_by_itself(view.procedure)]
     return found
 
 
@@ -77,20 +78,12 @@ def _documents(view: Declared) -> Iterator[Finding]:
         elif document.register and document.by in ("applicant", "node"):
             message = f"document {name!r} comes from a register, so it is by the party that keeps it"
             yield Finding(f"{at}.register", "document_by", message)
-
-
-def _postings(view: Declared) -> Iterator[Finding]:
-    parties = _parties(view)
-    posted = {act.post for _, act in _acts(view)}
-    for name, posting in view.postings.items():
-        at = f"clearing.{name}"
-        for role, party in (("payer", posting.payer), ("payee", posting.payee)):
-            if party and party not in parties:
-                yield Finding(f"{at}.{role}", "posting", f"{role} {party!r} of posting {name!r} is no party")
-        if posting.payer and posting.payer == posting.payee:
-            yield Finding(f"{at}.payee", "posting", f"payer and payee of posting {name!r} are the same")
-        if name not in posted:
-            yield Finding(at, "posting", f"no act posts {name!r}")
+        elif document.made and document.by in ("applicant", "node"):
+            yield Finding(
+                f"{at}.made", "made", f"document {name!r} is made by a rule, so it is by the party that makes it"
+            )
+        if document.made and name not in {made for _, act in _acts(view) for made in act.makes}:
+            yield Finding(f"{at}.made", "made", f"no act makes document {name!r}")
 
 
 def _promise(view: Declared) -> Iterator[Finding]:
@@ -146,8 +139,10 @@ def _act(view: Declared, state: State, act: Act, at: str) -> Iterator[Finding]:
     procedure = view.procedure
     assert procedure is not None
     name = f"act {act.name!r} of state {state.name!r}"
-    if act.by and act.by not in ("owner", "applicant", *procedure.parties):
-        yield Finding(f"{at}.by", "act_by", f"{name} is by {act.by!r}: neither owner nor applicant nor a party")
+    if act.by and act.by not in ("owner", "applicant", "auto", *procedure.parties):
+        yield Finding(
+            f"{at}.by", "act_by", f"{name} is by {act.by!r}: neither owner nor applicant nor auto nor a party"
+        )
     for outcome, target in act.to.items():
         if outcome not in KINDS or (act.decide is None and outcome != "accept"):
             why = "no decision is made there" if outcome in KINDS else "there is no such outcome"
@@ -158,19 +153,57 @@ def _act(view: Declared, state: State, act: Act, at: str) -> Iterator[Finding]:
     if act.decide is None and act.to and "accept" not in act.to:
         yield Finding(f"{at}.to", "outcome_no_target", f"{name} has no target for 'accept'")
     yield from _takes(view, act.takes, f"{at}.takes", name)
-    if act.post is not None:
-        posting = view.postings.get(act.post)
-        if posting is None:
-            yield Finding(f"{at}.post", "posting", f"{name} posts {act.post!r}, which 'clearing' doesn't declare")
-        elif state.owner and posting.payer and (posting.payer != state.owner or act.by != "owner"):
-            message = f"{name} posts {act.post!r}: only the payer {posting.payer!r} can, as owner of the state"
-            yield Finding(f"{at}.post", "posting", message)
+    yield from _makes(view, state, act, at)
+    if act.by == "auto":
+        for taken in act.takes:
+            document = view.documents.get(taken)
+            if document is not None and not (document.register and document.by == state.owner):
+                message = f"{name} is done by itself, but nobody is there to hand in {taken!r}"
+                yield Finding(f"{at}.takes", "auto", message)
+        if act.note:
+            yield Finding(f"{at}.note", "auto", f"{name} is done by itself, so nobody writes a sentence")
+    elif act.at is not None:
+        yield Finding(f"{at}.at", "auto", f"{name} has a moment, but only an act by 'auto' is done by itself")
 
 
 def _takes(view: Declared, takes: tuple[str, ...], at: str, name: str) -> Iterator[Finding]:
     for document in takes:
         if document and document not in view.documents:
             yield Finding(at, "document_unknown", f"{name} takes {document!r}, which is no declared document")
+        elif document and view.documents[document].made:
+            yield Finding(at, "made", f"{name} takes {document!r}, which a rule makes, not a person")
+
+
+def _makes(view: Declared, state: State, act: Act, at: str) -> Iterator[Finding]:
+    name = f"act {act.name!r} of state {state.name!r}"
+    for made in act.makes:
+        document = view.documents.get(made)
+        if document is None:
+            yield Finding(f"{at}.makes", "document_unknown", f"{name} makes {made!r}, which is no declared document")
+        elif not document.made:
+            yield Finding(f"{at}.makes", "made", f"{name} makes {made!r}, which is not declared as made")
+        elif state.owner and document.by != state.owner:
+            message = f"{name} makes {made!r}, which is by {document.by!r}, not by the owner of the state"
+            yield Finding(f"{at}.makes", "made", message)
+
+
+def _by_itself(procedure: Procedure) -> Iterator[Finding]:
+    """What the node does by itself is clear and comes to an end: one such act at once in a state, and no way round."""
+    leads: dict[str, set[str]] = {}
+    for name, state in procedure.states.items():
+        own = [act for act in state.does.values() if act.by == "auto" and act.at is None]
+        leads[name] = {
+            target for act in own for outcome, target in act.to.items() if (outcome, target) != ("hold", name)
+        }
+        if len(own) > 1:
+            both = " and ".join(repr(act.name) for act in own)
+            yield Finding(
+                f"cases.states.{name}.does.{own[1].name}.by", "auto", f"{both} would both be done by themselves"
+            )
+    for name, targets in leads.items():
+        if name in _closure(targets, leads):
+            message = f"what is done by itself in state {name!r} leads back to it: that never ends"
+            yield Finding(f"cases.states.{name}", "auto", message)
 
 
 def _graph(procedure: Procedure) -> Iterator[Finding]:

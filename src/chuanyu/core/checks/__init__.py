@@ -53,7 +53,10 @@ CODES = {
     "outcome_no_target": "an outcome of a decision leads nowhere",
     "outcome_impossible": "a target is given for an outcome that can't be",
     "document_unknown": "an act takes a document that is not declared",
-    "posting": "a posting is incomplete, unknown, never posted, or not posted by its payer",
+    "auto": "an act done by itself can't be, or would never end",
+    "made": "a document is made by no act, by another than its maker, or handed in although a rule makes it",
+    "posting": "a posting is incomplete, unknown, never posted, not posted by its payer, or moved in an order that can't be",
+    "prepayment": "a prepayment is incomplete, unknown, or not what the posting draws on",
     # the code
     "syntax": "a file is not Python",
     "import": "a file imports what a service must not have",

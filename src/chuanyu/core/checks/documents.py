@@ -22,6 +22,7 @@ def _unused(draft: Draft) -> Iterator[Finding]:
     for state in procedure.states.values() if procedure else ():
         for act in state.does.values():
             taken.update(act.takes)
+            taken.update(act.makes)
     asked = {name for rule in draft.rules.values() for name in rule.documents}
     for name, document in declared.documents.items():
         held = procedure is None or document.register or document.by == "node"

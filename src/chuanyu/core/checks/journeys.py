@@ -79,7 +79,7 @@ class _Walk:
                 takes = tuple(name for _, act in acts for name in act.takes)
                 targets = self.targets(step, acts)
             yield from self.given(step, takes, here)
-            self.states = {name for name in targets if name in self.procedure.states}
+            self.states = {name for name in self.onward(targets) if name in self.procedure.states}
             seen = (step.get("see") or {}).get("state")
             if seen is not None and self.states:
                 if seen not in self.states:
@@ -96,9 +96,20 @@ class _Walk:
         targets: set[str] = set()
         for state, act in acts:
             targets |= {act.to[outcome]} if outcome in act.to else set(act.to.values())
-            if act.post or act.by != "owner":
+            if act.moves or act.by not in ("owner", "auto"):
                 targets.add(state.name)
         return targets
+
+    def onward(self, states: set[str]) -> set[str]:
+        """These states, and those the nodes go on to by themselves."""
+        reached, waiting = set(states), list(states)
+        while waiting:
+            state = self.procedure.states.get(waiting.pop())
+            for act in state.does.values() if state else ():
+                new = set(act.to.values()) - reached if act.by == "auto" and act.at is None else set()
+                reached |= new
+                waiting += new
+        return reached
 
     def given(self, step: dict[str, Any], takes: tuple[str, ...], here: str) -> Iterator[Finding]:
         for name, body in (step.get("with") or {}).items():
@@ -121,7 +132,7 @@ class _Walk:
         """Whether a step's actor is who the act is for; the counter may file what an applicant brings."""
         if who == "resident":
             return act.by == "applicant"
-        actor = state.owner if act.by == "owner" else act.by
+        actor = state.owner if act.by in ("owner", "auto") else act.by
         return actor in ("applicant", who) or actor not in self.procedure.parties  # no party: that has been said
 
     def reached(self) -> str:

@@ -27,6 +27,7 @@ def check(draft: Draft) -> list[Problem]:
     if draft.rules is not None:
         found += _arguments(draft, declared, draft.rules)
         found += draft.located(_decisions(declared, draft.rules))
+        found += _made(draft, declared, draft.rules)
         found += draft.located(_absent(declared, draft.rules))
         found += _examples(draft, draft.rules)
     return found
@@ -106,13 +107,39 @@ def _decisions(declared: Declared, rules: dict[str, Rule]) -> Iterator[Finding]:
                 if outcome not in rule.outcomes:
                     message = f"{name} has a target for {outcome!r}, which rule {rule.name!r} never gives"
                     yield Finding(f"{at}.to.{outcome}", "outcome_impossible", message)
-        if act.post and act.post in declared.postings:
-            amount = rules.get(act.post)
-            if amount is None:
-                yield Finding(f"{at}.post", "rule_unknown", f"{name} posts {act.post!r}, which is no rule")
-            elif amount.outcomes != ("value",):
-                message = f"{name} posts what rule {amount.name!r} gives: that must be a value and nothing else"
-                yield Finding(f"{at}.post", "posting", message)
+        for key, names, code in (
+            ("reserve", act.reserve, "posting"),
+            ("post", act.post, "posting"),
+            ("makes", act.makes, "made"),
+            ("at", (act.at,) if act.at else (), "auto"),
+        ):
+            known = declared.documents if key == "makes" else declared.postings if key != "at" else names
+            for wanted in names:
+                if wanted in known:
+                    yield from _value(rules, wanted, f"{at}.{key}", code, f"{name} needs")
+    for posting in declared.postings.values():
+        if posting.prepayment is not None and posting.prepayment.rule:
+            at = f"clearing.{posting.name}.prepayment.rule"
+            yield from _value(rules, posting.prepayment.rule, at, "prepayment", f"posting {posting.name!r} needs")
+
+
+def _value(rules: dict[str, Rule], wanted: str, at: str, code: str, who: str) -> Iterator[Finding]:
+    """The rule whose value is an amount, a document or a moment: there must be one, and it gives nothing else."""
+    rule = rules.get(wanted)
+    if rule is None:
+        yield Finding(at, "rule_unknown", f"{who} {wanted!r}, which is no rule")
+    elif rule.outcomes != ("value",):
+        yield Finding(at, code, f"{who} what rule {wanted!r} gives: that must be a value and nothing else")
+
+
+def _made(draft: Draft, declared: Declared, rules: dict[str, Rule]) -> Iterator[Problem]:
+    """A rule that makes a document says that it gives one of that document's class."""
+    for name, document in declared.documents.items():
+        rule, cls = rules.get(name), (draft.classes or {}).get(document.class_name)
+        if document.made and rule is not None and cls is not None and _annotations(rule).get("return") is not cls:
+            source = draft.sources["rules.py"]
+            message = f"rule {name!r} makes document {name!r}, so it returns {cls.__name__}"
+            yield Problem(shown(source.file), source.functions.get(name, 1), message, "made")
 
 
 def _absent(declared: Declared, rules: dict[str, Rule]) -> Iterator[Finding]:
@@ -126,8 +153,8 @@ def _absent(declared: Declared, rules: dict[str, Rule]) -> Iterator[Finding]:
         state = procedure.states.get(waiting.pop())
         for act in state.does.values() if state else ():
             assert state is not None
-            after = there[state.name] | set(act.takes)
-            for target in act.to.values():
+            for outcome, target in act.to.items():
+                after = there[state.name] | set(act.takes) | (set(act.makes) if outcome == "accept" else set())
                 surely = after if target not in there else there[target] & after
                 if there.get(target) != surely:
                     there[target] = surely
@@ -140,14 +167,26 @@ def _absent(declared: Declared, rules: dict[str, Rule]) -> Iterator[Finding]:
             for name, document in declared.documents.items()
             if document.by == "node" or (document.register and document.by == state.owner)
         }
-        for key, rule in (("decide", rules.get(act.decide or "")), ("post", rules.get(act.post or ""))):
+        made: set[str] = set()
+        for key, wanted in _asked(act):
+            rule = rules.get(wanted)
             for name in rule.documents if rule else ():
                 known = name in declared.documents and name not in (rule.optional if rule else ())
-                if known and name not in there[state.name] | held | set(act.takes):
+                if known and name not in there[state.name] | held | set(act.takes) | made:
                     message = (
                         f"document {name!r} may not be there when act {act.name!r} of state {state.name!r} needs it"
                     )
                     yield Finding(f"{at}.{key}", "document_absent", message)
+            if key == "makes":
+                made.add(wanted)
+
+
+def _asked(act: Act) -> Iterator[tuple[str, str]]:
+    """The rules an act runs, in order, by the key that names them."""
+    yield from (("at", name) for name in (act.at,) if name)
+    yield from (("decide", name) for name in (act.decide,) if name)
+    for key in ("makes", "reserve", "post"):
+        yield from ((key, name) for name in getattr(act, key))
 
 
 def _examples(draft: Draft, rules: dict[str, Rule]) -> Iterator[Problem]:

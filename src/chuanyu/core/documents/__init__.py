@@ -7,7 +7,7 @@ A document class lists its fields; the form, the JSON schema, the errors and the
         months: Annotated[int, Title("缴费月数", "Months paid"), Meta(ge=1, le=12)]
         wages: Annotated[Money, Title("缴费工资", "Contribution wages")]
 
-Field types: str, int, bool, date, Decimal, Money, a `Choice`, `Division`, a nested Document, tuple[Document, ...];
+Field types: str, int, bool, date, Decimal, Money, a `Choice`, `Division`, `Time`, a nested Document, tuple[Document, ...];
 each may be optional (`| None = None`). Bounds come from `Meta` (msgspec.Meta); a field without gets those of fields.py.
 """
 
@@ -20,8 +20,10 @@ from chuanyu.core.documents.fields import (
     Division,
     Document,
     Field,
+    Moment,
     Person,
     Sex,
+    Time,
     Title,
     definition_errors,
     fields,
@@ -38,8 +40,10 @@ __all__ = [
     "Field",
     "FieldError",
     "Meta",
+    "Moment",
     "Person",
     "Sex",
+    "Time",
     "Title",
     "decode",
     "definition_errors",

@@ -52,6 +52,10 @@ Division = Annotated[str, _Division()]
 """A division code of GB/T 2260: six digits. Which place it was on a day is for `core.divisions` to say."""
 
 
+Time = Annotated[str, msgspec.Meta(pattern="(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", max_length=8)]
+"""A time of day in legal time (Asia/Shanghai), like 21:59:59. Texts of this form compare as the times do."""
+
+
 class Choice(StrEnum):
     """One of a fixed list, titled. Each member is `value, zh, en`:
 
@@ -255,3 +259,10 @@ class Person(Document):
     birth: Annotated[date, Title("出生日期", "Date of birth")]
     sex: Annotated[Sex, Title("性别", "Sex")]
     household: Annotated[Division | None, Title("户籍所在地", "Place of household registration")] = None
+
+
+class Moment(Document):
+    """The node's clock, for a rule that goes by the time of day: when the case was filed, or when the act is taken (rule's `on`)."""
+
+    day: Annotated[date, Title("日期", "Day")]
+    time: Annotated[Time, Title("时间", "Time")]
