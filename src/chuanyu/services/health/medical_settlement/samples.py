@@ -31,7 +31,8 @@ def registration(rng: Random, person: Person) -> Registration:
     """Registered for the other province since the beginning of the year: the old settled there, the others for work or a visit."""
     old = YEAR - person.birth.year >= RETIREMENT
     kind = rng.choice((Kind.retired, Kind.resident) if old else (Kind.posted, Kind.resident, Kind.other))
-    place = rng.choice(("500000", "510100") if person.household is None else _there(person.household))
+    here = "51" if person.household is not None and person.household.startswith("51") else "50"
+    place = rng.choice(("500000", "500103") if here == "51" else ("510000", "510100", "511600"))
     since = date(YEAR, 1, 1)
     return Registration(
         kind=kind,
@@ -60,7 +61,3 @@ def benefits(rng: Random, person: Person) -> Benefits:
             )
         )
     return Benefits(year=YEAR, admissions=tuple(admissions))
-
-
-def _there(household: str) -> tuple[str, ...]:
-    return ("500000", "500103") if household.startswith("51") else ("510000", "510100", "511600")
