@@ -64,8 +64,8 @@ def _first(tap: Tap, history: History | None, p: Parameters) -> Ride | None:
     """The tap that opened the time this one falls in, or None if this one opens one itself."""
     window = timedelta(minutes=p.change_minutes)
     first: Ride | None = None
-    rides = sorted((ride for ride in history.rides if _moment(ride) <= _moment(tap)), key=_moment) if history else ()
-    for ride in rides:
+    before = (ride for ride in (history.rides if history is not None else ()) if _moment(ride) <= _moment(tap))
+    for ride in sorted(before, key=lambda ride: (_moment(ride), ride.terminal, ride.counter)):
         same = (ride.terminal, ride.counter) == (tap.terminal, tap.counter)
         if not same and (first is None or _moment(ride) - _moment(first) > window):
             first = ride
