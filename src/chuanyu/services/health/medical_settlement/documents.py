@@ -224,6 +224,10 @@ class Settlement(Document):
     patient: Annotated[Money, Title("个人负担", "Paid by the patient")]
     steps: Annotated[tuple[Step, ...], Title("计算过程", "How it was computed"), Meta(max_length=30)]
     rows: Annotated[tuple[Row, ...], Title("逐项说明", "Line by line"), Meta(max_length=20000)]
+    registered_on: Annotated[
+        date | None,
+        Title("备案日期", "Registered on", "备案晚于入院的，可据此核查。", "For a look at one made after admission."),
+    ] = None
 
 
 class Finding(Choice):

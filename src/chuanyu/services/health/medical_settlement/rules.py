@@ -206,6 +206,7 @@ def settlement(
         patient=total - fund,
         steps=steps,
         rows=tuple(_rows(parts, base, fund, capped=fund < before_cap)),
+        registered_on=registration.registered_on if registration is not None else None,
     )
 
 
