@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import CatalogueError, catalogue, load
 from chuanyu.core.declaration import DeclarationError, declared
-from chuanyu.core.service import NODES, Service
+from chuanyu.core.service import NODES, Prepayment, Service
 from chuanyu.core.sheet import read
 
 SOUND = Path(__file__).parent / "sound"
@@ -44,6 +44,39 @@ def test_a_folder_becomes_a_service(service: Service) -> None:
     assert service.reasons["duplicate"].text.zh
     assert service.promise is not None
     assert service.lines["cases.states.asked.term"] > service.lines["cases.states.filed.term"]
+
+
+def test_acts_that_move_money_and_make_documents() -> None:
+    payment = load(SOUND)["payment"]
+    assert payment.procedure is not None and payment.procedure.many
+    compute = payment.procedure.states["filed"].does["compute"]
+    assert (compute.by, compute.makes, compute.reserve, compute.moves) == (
+        "auto",
+        ("result",),
+        ("fund_share",),
+        ("fund_share",),
+    )
+    assert payment.procedure.states["paying"].does["pay"].post == ("fund_share", "own_share")
+    assert payment.procedure.states["offered"].does["lapse"].at == "lapses_at"
+    assert payment.procedure.states["dropping"].does["drop"].void == ("fund_share",)
+    assert payment.procedure.states["paid"].does["undo"].reverse == ("fund_share", "own_share")
+    assert payment.documents["result"].made and not payment.documents["result"].register
+    assert payment.documents["account"].made and payment.documents["account"].register
+    fund, own = payment.postings["fund_share"], payment.postings["own_share"]
+    assert (fund.window, fund.source, fund.target) == ("month", "prepayment", "fund")
+    assert fund.prepayment == Prepayment("prepayment", "yellow", "red")
+    assert (own.payer, own.unit, own.window, own.source, own.target) == ("applicant", "points", "day", "person", "fund")
+    view = declared(payment.declaration)
+    assert view.procedure == payment.procedure and view.postings == payment.postings
+    assert view.documents["result"].made
+
+
+def test_the_older_grammar_means_what_it_meant(service: Service) -> None:
+    assert service.procedure is not None and not service.procedure.many
+    release = service.procedure.states["asked"].does["release"]
+    assert (release.post, release.reserve, release.makes, release.at) == (("amount",), (), (), None)
+    amount = service.postings["amount"]
+    assert (amount.window, amount.source, amount.target, amount.prepayment) == ("day", "fund", "fund", None)
 
 
 def test_services_are_frozen(service: Service) -> None:

@@ -1,6 +1,6 @@
 """Working days by the State Council's calendar, provisional beyond it; months that clamp; inclusive ages."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,7 @@ from chuanyu.core.days import (
     is_published,
     is_working_day,
     legal_day,
+    moment,
     today,
     working_days_between,
 )
@@ -121,3 +122,16 @@ def test_the_legal_day_is_that_of_shanghai(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("CHUANYU_TODAY", "yesterday")
     with pytest.raises(ValueError, match="CHUANYU_TODAY"):
         today()
+
+
+def test_the_moment_is_legal_time_and_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert abs(moment() - datetime.now(UTC).astimezone(timezone(timedelta(hours=8))).replace(tzinfo=None)) < timedelta(
+        seconds=5
+    )
+    assert moment().microsecond == 0
+    monkeypatch.setenv("CHUANYU_TODAY", "2025-09-15")
+    monkeypatch.setenv("CHUANYU_TIME", "21:59:59")
+    assert moment() == datetime(2025, 9, 15, 21, 59, 59)
+    monkeypatch.setenv("CHUANYU_TIME", "noon")
+    with pytest.raises(ValueError, match="CHUANYU_TIME"):
+        moment()

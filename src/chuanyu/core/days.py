@@ -7,7 +7,7 @@ Beyond a published year nothing fails: the date is computed all the same, marked
 import os
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -46,6 +46,16 @@ def today() -> date:
         return date.fromisoformat(fixed)
     except ValueError:
         raise ValueError(f"CHUANYU_TODAY must be a date like 2025-03-03, not {fixed!r}") from None
+
+
+def moment() -> datetime:
+    """The legal time now (Asia/Shanghai), naive, in whole seconds. CHUANYU_TODAY sets the day, CHUANYU_TIME=HH:MM:SS the time."""
+    now = datetime.now(UTC).astimezone(SHANGHAI).replace(tzinfo=None, microsecond=0)
+    fixed = os.environ.get("CHUANYU_TIME")
+    try:
+        return datetime.combine(today(), time.fromisoformat(fixed) if fixed else now.time())
+    except ValueError:
+        raise ValueError(f"CHUANYU_TIME must be a time like 21:59:59, not {fixed!r}") from None
 
 
 def legal_day(moment: datetime) -> date:

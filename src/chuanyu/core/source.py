@@ -139,7 +139,7 @@ class _Scan:
                 self.imported(node, f"{node.module}.{name}")
         else:
             self.imported(node, node.module or "")
-            if node.module == "chuanyu.core.days" and "today" in names:
+            if node.module == "chuanyu.core.days" and {"today", "moment"} & set(names):
                 self.find(node, "clock", "reads the clock: a rule is given 'day'")
 
     def call(self, node: ast.Call) -> None:

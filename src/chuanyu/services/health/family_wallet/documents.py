@@ -1,0 +1,89 @@
+"""What is exchanged to send money from a personal medical account to a relative's wallet in the other province."""
+
+from datetime import date
+from typing import Annotated
+
+from chuanyu.core.documents import Choice, Document, Meta, Time, Title
+from chuanyu.core.money import Money
+
+# A wallet's code, never an identity number: the relative shows it, or finds it in the own insurance app.
+Wallet = Annotated[str, Meta(pattern="[0-9A-Z]{8,20}", max_length=20)]
+
+
+class Relation(Choice):
+    """Near relatives by the Civil Code, art. 1045."""
+
+    spouse = "spouse", "配偶", "Spouse"
+    parent = "parent", "父母", "Parent"
+    child = "child", "子女", "Child"
+    sibling = "sibling", "兄弟姐妹", "Brother or sister"
+    grandparent = "grandparent", "祖父母、外祖父母", "Grandparent"
+    grandchild = "grandchild", "孙子女、外孙子女", "Grandchild"
+
+
+class Gift(Document):
+    """转账申请."""
+
+    wallet: Annotated[
+        Wallet,
+        Title(
+            "收款医保钱包号", "Wallet of the receiver", "8到20位数字或大写字母。", "8 to 20 digits or capital letters."
+        ),
+    ]
+    amount: Annotated[Money, Title("金额", "Amount")]
+
+
+class Insurance(Document):
+    """参保信息 of the sender on the day."""
+
+    employee: Annotated[bool, Title("参加职工医保", "Insured as an employee")]
+    suspended: Annotated[bool, Title("个人账户冻结", "Personal account frozen")] = False
+
+
+class Relative(Document):
+    """One relative, confirmed by the registers of the police or of civil affairs."""
+
+    wallet: Annotated[Wallet, Title("医保钱包号", "Wallet")]
+    relation: Annotated[Relation, Title("关系", "Relation")]
+    insured: Annotated[bool, Title("参加基本医保", "In basic medical insurance")] = True
+
+
+class Kinship(Document):
+    """亲属关系核验结果: proved at its source, not claimed by the sender."""
+
+    relatives: Annotated[tuple[Relative, ...], Title("亲属", "Relatives"), Meta(max_length=50)] = ()
+
+
+class Sent(Document):
+    """One transfer sent lately."""
+
+    day: Annotated[date, Title("日期", "Day")]
+    wallet: Annotated[Wallet, Title("收款钱包号", "Wallet")]
+
+
+class Tally(Document):
+    """近期转账记录 of the sender: for the count of the day, and for how many receivers there are."""
+
+    sent: Annotated[tuple[Sent, ...], Title("转账", "Transfers"), Meta(max_length=400)] = ()
+
+
+class Offer(Document):
+    """待接收的转账. `wallet` is the receiver's; not accepted before the moment of return, the money goes back."""
+
+    wallet: Annotated[Wallet, Title("收款钱包号", "Wallet")]
+    amount: Annotated[Money, Title("金额", "Amount")]
+    returns_on: Annotated[date, Title("退回日期", "Goes back on")]
+    returns_at: Annotated[Time, Title("退回时间", "at")]
+
+
+class Review(Document):
+    """核查结论 about a sender with many receivers."""
+
+    cleared: Annotated[bool, Title("可以继续", "May go on")]
+    remark: Annotated[str, Title("说明", "Remark"), Meta(max_length=1000)] = ""
+
+
+class Acceptance(Document):
+    """接收确认, as the receiver's place of insurance has it from the receiver."""
+
+    wallet: Annotated[Wallet, Title("收款钱包号", "Wallet")]
