@@ -10,7 +10,6 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from chuanyu.cases import declarations, errors, evidence, requests, steps, store
 from chuanyu.cases.errors import CaseError
@@ -78,7 +77,7 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
     if known and not procedure.many:
         raise CaseError("duplicate", errors.ALREADY_OPEN, case=known[0])
     taken = evidence.take(declared.documents, procedure.start_takes, documents)
-    now = timezone.now()
+    now = days.now()
     owner = parties[procedure.states[procedure.start_state].owner or ""]
     case = Case(
         id=request_id,
@@ -184,6 +183,7 @@ def posted(case: UUID, sequence: int) -> None:
     found = _locked(case)
     if not found.posting or found.sequence != sequence or clearing.waiting(case, sequence):
         return
+    steps.enter(found, steps.step_of(Event.objects.get(case=found, sequence=sequence)))
     first, found.posting = found.shipped + 1, False
     if will_ship(found):
         found.shipped = found.sequence
@@ -202,7 +202,7 @@ def posting_refused(case: UUID, sequence: int, reason: str) -> None:
         case=str(found.pk),
         sequence=found.sequence + 1,
         previous=found.head,
-        at=steps.stamp(timezone.now()),
+        at=steps.stamp(days.now()),
         node=here(),
         agency=event.body["agency"],
         by="system",
@@ -225,7 +225,7 @@ def act_due() -> int:
             _act_by_itself(due)
         except Exception:
             log.exception("automatic step failed", case=str(due))
-            Case.objects.filter(pk=due).update(acts_at=timezone.now() + AGAIN)
+            Case.objects.filter(pk=due).update(acts_at=days.now() + AGAIN)
         count += 1
     return count
 
@@ -233,7 +233,7 @@ def act_due() -> int:
 @transaction.atomic
 def _act_by_itself(case: UUID) -> None:
     found = _locked(case)
-    now = timezone.now()
+    now = days.now()
     if found.acts_at is None or found.acts_at > now or found.posting or not steps.is_ours(found.owner):
         return
     state = declarations.procedure(found.declaration_id).states[found.state]
@@ -256,7 +256,7 @@ def escalate() -> int:
     """Mark what passed its term at this node. Silence never approves: it shows the case to the officer, once."""
     today = days.today()
     return Case.objects.filter(final=False, due__lt=today, escalated=None, owner__startswith=f"{here()}/").update(
-        escalated=timezone.now()
+        escalated=days.now()
     )
 
 
@@ -271,7 +271,7 @@ def migrate(*, case: UUID, target: str, was: str, state: str) -> bool:
         case=str(found.pk),
         sequence=found.sequence + 1,
         previous=found.head,
-        at=steps.stamp(timezone.now()),
+        at=steps.stamp(days.now()),
         node=here(),
         agency=found.owner,
         by="system",

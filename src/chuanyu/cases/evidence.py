@@ -6,7 +6,6 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
-from django.utils import timezone
 
 from chuanyu.cases import errors, store
 from chuanyu.cases.errors import CaseError
@@ -14,7 +13,7 @@ from chuanyu.cases.models import Attachment, Case
 from chuanyu.cases.replay import Event
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.documents import DocumentError, FieldError, decode, encode
+from chuanyu.core.documents import DocumentError, FieldError, Moment, decode, encode
 from chuanyu.core.ids import uuid7
 from chuanyu.core.outcomes import Outcome
 from chuanyu.core.parameters import Parameters
@@ -45,7 +44,7 @@ class Evidence:
         """The document classes this node has for the service."""
         return _service(self.case.service).documents
 
-    def get(self, name: str) -> Any:
+    def get(self, name: str, moment: datetime) -> Any:
         """A document as plain data: just taken, held by the case, from the register, or what the node knows. None if absent."""
         if name in self.taken:
             return self.taken[name]
@@ -56,6 +55,9 @@ class Evidence:
         spec = self.specs.get(name)
         if spec is None:
             return None
+        if spec.cls is Moment:
+            legal = moment.astimezone(days.SHANGHAI)
+            return {"day": legal.date().isoformat(), "time": legal.time().isoformat("seconds")}
         if spec.by == "node":
             self._held[name] = encode(
                 vault.facts(self.case.person, purpose=self.case.service, by=self.actor.id, trace=str(self.case.pk))
@@ -121,7 +123,8 @@ def decide(
     if rule is None:
         raise CaseError("no_rule", errors.NO_RULE)
     day = days.legal_day(evidence.case.filed if rule.on == "application" else now)
-    documents = {document: body for document in rule.documents if (body := evidence.get(document)) is not None}
+    moment = evidence.case.filed if rule.on == "application" else now
+    documents = {document: body for document in rule.documents if (body := evidence.get(document, moment)) is not None}
     missing = [document for document in rule.documents if document not in documents and document not in rule.optional]
     if missing:
         raise CaseError(
@@ -167,7 +170,7 @@ def attachment(case: Case, content: bytes, *, filename: str, by: str, node: str)
         content=content,
         by=by,
         node=node,
-        at=timezone.now(),
+        at=days.now(),
     )
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from django.utils import timezone
 
 from chuanyu.cases import actions, declarations, evidence, requests, steps, store
 from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
@@ -15,6 +14,7 @@ from chuanyu.cases.replay import ACT, NOWHERE, POSTING_REFUSED, Fork, Gap, Inval
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ATTACHMENT, EVENTS, REQUEST
 from chuanyu.clearing.posting import Instruction, settled
+from chuanyu.core import days
 from chuanyu.core.canonical import digest
 from chuanyu.core.text import Text
 from chuanyu.exchange.envelope import Envelope
@@ -269,8 +269,9 @@ def _same(case: Case, step: Step) -> None:
 
 def _replay(case: Case, step: Step, documents: dict[tuple[str, int], Any], *, last: Step | None) -> None:
     """Put `case` (in memory) where `step` leads; `last` is the step before if it came in the same message."""
+    stays = _stay(case, step)
     for name, expected in step.documents.items():
-        if digest(documents.get((name, step.sequence))) != expected:
+        if name not in stays and digest(documents.get((name, step.sequence))) != expected:
             raise Refused("invalid", INVALID)
     if step.declaration and step.sequence > 1:
         if not declarations.exists(step.declaration):
@@ -291,7 +292,13 @@ def _replay(case: Case, step: Step, documents: dict[tuple[str, int], Any], *, la
         raise Refused("fork", FORK) from error
     except Invalid as error:
         raise Refused("invalid", INVALID) from error
-    steps.place(case, step, after, received=timezone.now())
+    steps.place(case, step, after, received=days.now())
+
+
+def _stay(case: Case, step: Step) -> set[str]:
+    """The documents of a step that its node keeps in its own register: only their digest crosses."""
+    declared = declarations.by_hash(case.declaration_id).documents
+    return {name for name in step.documents if name in declared and declared[name].stays}
 
 
 def _store(case: Case, new: list[Step], documents: dict[tuple[str, int], Any]) -> None:
@@ -304,6 +311,7 @@ def _store(case: Case, new: list[Step], documents: dict[tuple[str, int], Any]) -
         )
         for s in new
         for name in s.documents
+        if (name, s.sequence) in documents
     )
     for step in new:
         if step.request:

@@ -6,9 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet
-from django.utils import timezone
 
-from chuanyu.cases import actions, declarations, errors, evidence
+from chuanyu.cases import actions, declarations, errors, evidence, moves
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
 from chuanyu.cases.replay import ACT, MIGRATED, POSTING_REFUSED, REQUEST_REFUSED, START, target_of
@@ -27,6 +26,7 @@ from chuanyu.cases.views import (
 from chuanyu.clearing import queries as clearing
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.money import Money
 from chuanyu.core.service import Act, Declared
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries as exchange
@@ -130,12 +130,15 @@ def foreseen(case: UUID, name: str, actor: Actor) -> Foreseen | None:
         return None
     held = evidence.Evidence(found, agency=found.owner.partition("/")[2], actor=actor)
     held.take(act.takes, {})
-    outcome, used = evidence.decide(held, declared, act.decide, timezone.now(), node=here())
+    outcome, used = evidence.decide(held, declared, act.decide, days.now(), node=here())
     target = target_of(act, outcome)
     amount, unit = "", ""
-    if act.post and outcome.outcome == "accept":
-        posting, read = evidence.decide(held, declared, act.post, timezone.now(), node=here())
-        amount, unit, used = str(posting.value), declared.postings[act.post].unit, used | read
+    if outcome.outcome == "accept":
+        used |= evidence.make(held, declared, act.makes, days.now(), node=here())
+        transfers, read = moves.of_act(held, declared, act, days.now())
+        used |= read
+        if moved := next((transfer for transfer in transfers if transfer.kind != "void"), None):
+            amount, unit = str(Money(moved.amount)) if moved.unit == "CNY" else str(moved.amount), moved.unit
     reason, remedy = _reason(declared, outcome.reason)
     return Foreseen(
         outcome=outcome.outcome,
@@ -338,7 +341,7 @@ def _acts(case: Case, declared: Declared, acts: Iterable[Act], actor: Actor) -> 
             rule_title=rule.title if rule else "",
             refs=tuple(declared.basis),
             note=act.note,
-            post=act.post,
+            moves=act.moves,
             requested=not case.owner.startswith(f"{here()}/") or case.posting,
         )
 

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from chuanyu.cases import declarations, errors, evidence, steps
 from chuanyu.cases.errors import CaseError
@@ -13,6 +12,7 @@ from chuanyu.cases.replay import REQUEST_REFUSED
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ship_request
 from chuanyu.cases.views import Acted
+from chuanyu.core import days
 from chuanyu.core.outcomes import Outcome
 from chuanyu.core.service import Act
 from chuanyu.identity.actor import SYSTEM, Actor
@@ -33,7 +33,7 @@ def ask_owner(case: Case, act: Act, actor: Actor, documents: dict[str, Any], not
         note=note,
         by=act.by,
         node=here(),
-        at=timezone.now(),
+        at=days.now(),
         asked=case.owner if leaves else "",
     )
     if leaves:
@@ -87,7 +87,7 @@ def _decide(case: Case, request: Request) -> None:
         case=str(case.pk),
         sequence=case.sequence + 1,
         previous=case.head,
-        at=steps.stamp(timezone.now()),
+        at=steps.stamp(days.now()),
         node=here(),
         agency=case.owner,
         by="system",

@@ -24,7 +24,12 @@ def will_ship(case: Case) -> bool:
 def ship(case: Case, first: int) -> None:
     """Send the events from `first` on, with their documents. The caller has set `case.shipped`."""
     events = store.events(case.pk, first - 1)
-    documents = store.documents(case.pk, first - 1)
+    declared = declarations.by_hash(case.declaration_id).documents
+    documents = [
+        (name, sequence, body)
+        for name, sequence, body in store.documents(case.pk, first - 1)
+        if not declared[name].stays  # of the register's own entries only the digest crosses, in the event
+    ]
     body: dict[str, Any] = {
         "case": str(case.pk),
         "events": events,

@@ -4,12 +4,20 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-
 from chuanyu.cases import declarations, errors, evidence, moves, store
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, Event
-from chuanyu.cases.replay import ACT, MIGRATED, REQUEST_REFUSED, START, Position, Transfer, advance, target_of
+from chuanyu.cases.replay import (
+    ACT,
+    MIGRATED,
+    POSTING_REFUSED,
+    REQUEST_REFUSED,
+    START,
+    Position,
+    Transfer,
+    advance,
+    target_of,
+)
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ship, will_ship
 from chuanyu.cases.views import Acted
@@ -32,7 +40,7 @@ def take(
     declared = declarations.by_hash(case.declaration_id)
     held = evidence.Evidence(case, agency=case.owner.partition("/")[2], actor=actor)
     taken = held.take(act.takes, given)
-    now = timezone.now()
+    now = days.now()
     outcome: Outcome | None = None
     used: dict[str, Any] = {}
     if act.decide:
@@ -68,10 +76,21 @@ def take(
         note=note,
     )
     append(case, step, position(case), taken, actor)
-    for name in act.makes if transfers or outcome is None or outcome.outcome == "accept" else ():
-        if declared.documents[name].register:
-            held.enter(name, taken[name], day=days.legal_day(now))
+    if not transfers:  # else once the ledger has accepted
+        enter(case, step)
     return acted(case, outcome)
+
+
+def enter(case: Case, step: Step) -> None:
+    """What the step made for the register becomes its new entry: at once, or when the money has moved."""
+    declared = declarations.by_hash(case.declaration_id)
+    names = [n for n in step.documents if declared.documents[n].made and declared.documents[n].register]
+    bodies = {
+        name: body for name, sequence, body in store.documents(case.pk, step.sequence - 1) if sequence == step.sequence
+    }
+    held = evidence.Evidence(case, agency=step.agency.partition("/")[2], actor=SYSTEM(here()))
+    for name in names:
+        held.enter(name, bodies[name], day=days.legal_day(datetime.fromisoformat(step.at)))
 
 
 def append(case: Case, step: Step, before: Position, documents: dict[str, Any], actor: Actor) -> None:
@@ -110,7 +129,8 @@ def place(case: Case, step: Step, after: Position, *, received: datetime) -> Non
             term = evidence.term(declared, state.term, day=days.legal_day(received), node=after.owner.partition("/")[0])
             due = days.add_working_days(days.legal_day(received), term)
             case.due, case.provisional = due.date, due.provisional
-        if is_ours(after.owner) and any(act.by == "auto" for act in state.does.values()):
+        by_itself = step.kind != POSTING_REFUSED  # what the ledger refused is left to the clerk
+        if by_itself and is_ours(after.owner) and any(act.by == "auto" for act in state.does.values()):
             case.acts_at = received  # the worker looks then, and finds the moment where the act has one
 
 
@@ -157,7 +177,7 @@ def position(case: Case, last: Step | None = None) -> Position:
 
 def moment(case: Case, act: Act) -> datetime:
     """When an automatic act is due: at once (now), or at the moment its rule gives."""
-    now = timezone.now()
+    now = days.now()
     if act.at is None:
         return now
     held = evidence.Evidence(case, agency=case.owner.partition("/")[2], actor=SYSTEM(here()))

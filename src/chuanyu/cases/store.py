@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from chuanyu.cases.models import Case
 from chuanyu.cases.replay import Event
+from chuanyu.core import days
 from chuanyu.identity import sql
 
 COLUMNS = tuple(field.attname for field in Case._meta.concrete_fields)  # the names of the columns too
@@ -39,7 +40,7 @@ _DOCUMENTS = (
     "SELECT name, sequence, body FROM cases_casedocument WHERE case_id = %s AND sequence > %s ORDER BY sequence, name"
 )
 _EVENTS = "SELECT body FROM cases_event WHERE case_id = %s AND sequence > %s ORDER BY sequence"
-_DUE = "SELECT id FROM cases_case WHERE acts_at <= now() AND NOT posting ORDER BY acts_at LIMIT 1"
+_DUE = "SELECT id FROM cases_case WHERE acts_at <= %s AND NOT posting ORDER BY acts_at LIMIT 1"
 _json = msgspec.json.Encoder()
 
 
@@ -61,7 +62,7 @@ def open_cases(id: UUID, service: str, person: UUID) -> list[UUID]:
 
 def next_due() -> UUID | None:
     """A case whose automatic step is due, the longest waiting first."""
-    row = sql.row(_DUE, [])
+    row = sql.row(_DUE, [days.now()])
     return row[0] if row else None
 
 

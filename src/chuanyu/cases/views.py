@@ -82,7 +82,7 @@ class ActView(msgspec.Struct, frozen=True, kw_only=True):
     rule_title: str
     refs: tuple[str, ...]  # basis keys the step rests on
     note: bool
-    post: str | None
+    moves: tuple[str, ...]  # postings the step touches
     requested: bool  # the viewer's node does not own the state: it will be asked of the owner
 
 

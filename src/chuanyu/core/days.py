@@ -58,6 +58,13 @@ def moment() -> datetime:
         raise ValueError(f"CHUANYU_TIME must be a time like 21:59:59, not {fixed!r}") from None
 
 
+def now() -> datetime:
+    """This moment, aware. Where CHUANYU_TODAY or CHUANYU_TIME set the clock, the moment they set."""
+    if os.environ.get("CHUANYU_TODAY") or os.environ.get("CHUANYU_TIME"):
+        return moment().replace(tzinfo=SHANGHAI)
+    return datetime.now(UTC)
+
+
 def legal_day(moment: datetime) -> date:
     """The day in Asia/Shanghai of an aware moment; a naive one is an error."""
     if moment.tzinfo is None:

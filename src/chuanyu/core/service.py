@@ -41,6 +41,11 @@ class DeclaredDocument:
     register: bool = False
     made: bool = False
 
+    @property
+    def stays(self) -> bool:
+        """True for an entry that a step makes for its own register: it never leaves the node."""
+        return self.made and self.register
+
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentSpec(DeclaredDocument):

@@ -47,7 +47,10 @@ def _funds() -> None:
     for service in catalogue().values():
         for posting in service.postings.values():
             assert service.procedure is not None
-            agency = service.procedure.parties[posting.payer].agency
+            payer = service.procedure.parties.get(posting.payer)  # none: it comes from the applicant's own account
+            if payer is None:
+                continue
+            agency = payer.agency
             if f"{agency}/{service.key}" not in there:
                 fund(agency=agency, service=service.key, amount=OPENING, unit=posting.unit)
 
