@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from scene import PROGRAMS, Journey, Scene
+from scene import PROGRAMS, Journey, Scene, until
 
 from chuanyu.core.ids import uuid7
 from chuanyu.core.service import NODES
@@ -196,3 +196,17 @@ def test_a_number_that_something_else_bears_does_not_stop_the_database(tmp_path:
         stranger.wait()
         server.stop()
         server.remove()
+
+
+def test_once_the_database_is_back_nobody_sees_an_error(scene: Scene) -> None:
+    """The programs outlive their database: connections of before are not handed to anybody."""
+    clerk = scene.clerk("sichuan")
+    with ThreadPoolExecutor(8) as pool:  # so that connections are open
+        list(pool.map(lambda _: clerk.ask("GET", "/api/cases"), range(16)))
+        before = scene.value("sichuan", "SELECT pg_postmaster_start_time()")
+        scene.kill("sichuan", "postgres")
+        until("another one runs", lambda: scene.value("sichuan", "SELECT pg_postmaster_start_time()") != before)
+        told = list(pool.map(lambda _: clerk.ask("GET", "/api/cases")[0], range(32)))
+    assert set(told) == {200}, told
+    began = time.monotonic()
+    assert scene.pair.answers("sichuan") and time.monotonic() - began < 2
