@@ -43,7 +43,7 @@ def test_sixteen_applications_of_one_person_are_one_case(scene: Scene) -> None:
     """Other ids, the same person: the first one counts, and the others are led to it."""
     person = scene.traveller()
     bodies = [{"id": str(uuid7()), "service": PENSION, "documents": {"application": {}}} for _ in range(HANDS)]
-    told = at_once(*[lambda body=body: person.ask("POST", "/api/cases", body) for body in bodies])  # type: ignore[misc]
+    told = at_once(*[lambda body=body: person.ask("POST", "/api/cases", body) for body in bodies])
     assert Counter((status, said.get("error")) for status, said in told) == {
         (200, None): 1,
         (409, "duplicate"): HANDS - 1,
@@ -67,7 +67,7 @@ def test_two_clerks_take_one_step(scene: Scene, step: str, before: int) -> None:
     )
     body = {"expects": before, "documents": {}, "note": ""}
     path = f"/api/cases/{journey.case}/acts/{step}"
-    told = at_once(*[lambda clerk=clerk: clerk.ask("POST", path, body) for clerk in clerks for _ in range(2)])  # type: ignore[misc]
+    told = at_once(*[lambda clerk=clerk: clerk.ask("POST", path, body) for clerk in clerks for _ in range(2)])
     refused = "closed" if step == "confirm" else "moved_on"
     assert Counter((status, said.get("error")) for status, said in told) == {(200, None): 1, (409, refused): 3}, told
     for rest in Journey.STEPS[before + 1 :]:
