@@ -260,7 +260,8 @@ def assert_all_once_in_order(running: Running, sent: dict[str, list[UUID]]) -> N
 
 def test_the_outbox_is_carried_in_order(running: Running) -> None:
     sent = fill(running)
-    running.start()
+    running.start(US)
+    running.start(THEM)
     assert_all_once_in_order(running, sent)
     with running.nodes.at(THEM):
         row = Outbox.objects.get(pk=sent["case-0"][0])

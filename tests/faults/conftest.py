@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from scene import Scene
+from stranger import US, Slow, Stranger
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +19,15 @@ def scene(whole_scene: Scene) -> Iterator[Scene]:
     whole_scene.begin()
     yield whole_scene
     whole_scene.mend()
+
+
+@pytest.fixture(scope="session")
+def stranger(whole_scene: Scene) -> Stranger:
+    """Someone at Chongqing's door with Sichuan's key."""
+    return Stranger(whole_scene)
+
+
+@pytest.fixture(scope="session")
+def slow(whole_scene: Scene) -> Slow:
+    """Slow bodies at Chongqing's door; who asks for them early need not wait for their end later."""
+    return Slow(whole_scene.places[US].gateway_port)

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -112,3 +113,31 @@ class Stranger:
         signing.verify_response(
             key, proof, status=heard.status, body=heard.raw, method=METHOD, uri=self.uri, request=request
         )
+
+
+class Slow:
+    """Connections whose bodies trickle in, from now on and while other tests run."""
+
+    count = 24
+
+    def __init__(self, port: int) -> None:
+        self.borne: list[tuple[float, bytes]] = []  # how long each was borne, and what it was told
+        for _ in range(self.count):
+            threading.Thread(target=self._drip, args=(port,), daemon=True).start()
+
+    def _drip(self, port: int) -> None:
+        began, heard = time.monotonic(), b""
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5) as wire:
+            wire.sendall(f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 4000\r\n\r\n".encode())
+            while time.monotonic() - began < 90:
+                try:
+                    wire.sendall(b"{")
+                    data = wire.recv(65536)
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+                if not data:
+                    break
+                heard += data
+        self.borne.append((time.monotonic() - began, heard))

@@ -4,11 +4,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+import pytest
 from scene import PENSION, Journey, Person, Scene, until
 
 from chuanyu.core.ids import uuid7
 from chuanyu.core.service import NODES
 from wires import CUT, DARK, DEAF, OPEN
+
+pytestmark = pytest.mark.usefixtures("slow")  # strangers' slow bodies are there all the time, and hurt nobody
 
 
 def journey(scene: Scene) -> Journey:

@@ -1,17 +1,14 @@
 """Whatever knocks at a live gateway: a clear refusal, in the log, nothing changed, nothing shown, and the next one is served."""
 
 import json
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import msgspec
-import pytest
 from scene import PENSION, Journey, Scene, until
-from stranger import THEM, US, Stranger
+from stranger import THEM, US, Slow, Stranger
 
 from chuanyu.cases.steps import reference
 from chuanyu.core.canonical import digest
@@ -22,43 +19,8 @@ from chuanyu.exchange.errors import CODES
 from chuanyu.exchange.trust import PATH
 from wires import CUT, OPEN
 
-SLOW = 24  # connections that send a byte now and then, all the time the other tests here run
 TABLES = ("exchange_inbox", "exchange_answer", "exchange_outbox", "cases_case", "cases_event", "cases_request",
           "cases_declaration", "clearing_instruction", "ledger.transfer", "identity_person")  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def stranger(whole_scene: Scene) -> Stranger:
-    return Stranger(whole_scene)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def slow(stranger: Stranger) -> Iterator[list[tuple[float, bytes]]]:
-    """Slow bodies from the first test to the last: how long each was borne, and what it was told."""
-    borne: list[tuple[float, bytes]] = []
-    head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 4000\r\n\r\n".encode()
-
-    def drip() -> None:
-        began, heard = time.monotonic(), b""
-        with socket.create_connection(("127.0.0.1", stranger.port), timeout=0.5) as wire:
-            wire.sendall(head)
-            while time.monotonic() - began < 90:
-                try:
-                    wire.sendall(b"{")
-                    data = wire.recv(65536)
-                except TimeoutError:
-                    continue
-                except OSError:
-                    break
-                if not data:
-                    break
-                heard += data
-        borne.append((time.monotonic() - began, heard))
-
-    threads = [threading.Thread(target=drip, daemon=True) for _ in range(SLOW)]
-    for thread in threads:
-        thread.start()
-    yield borne
 
 
 class Quiet:
@@ -71,7 +33,7 @@ class Quiet:
         self.said = self.spoken()
 
     def counts(self) -> dict[str, int]:
-        return {table: self.scene.value(US, f"SELECT count(*) FROM {table}") for table in TABLES}  # type: ignore[arg-type]
+        return {table: self.scene.value(US, f"SELECT count(*) FROM {table}") for table in TABLES}
 
     def spoken(self) -> str:
         return "".join(
@@ -287,9 +249,9 @@ def test_what_the_peer_says_wrongly_is_refused_once(scene: Scene, stranger: Stra
         message = stranger.envelope(action=action, document=document, subject=somebody_new)
         assert stranger.knock(message).status == 200, name
         sent[name] = message.id
-    for name, message in sent.items():
-        until(f"{name} is settled", lambda message=message: taken(scene, message)[0] not in ("new", "applied"), 20)  # type: ignore[misc]
-    states = {name: taken(scene, message) for name, message in sent.items()}
+    for name, id_ in sent.items():
+        until(f"{name} is settled", lambda id_=id_: taken(scene, id_)[0] not in ("new", "applied"), 20)  # type: ignore[misc]
+    states = {name: taken(scene, id_) for name, id_ in sent.items()}
     assert {name: state for name, state in states.items() if (state[0], state[2]) != ("refused", 1)} == {}
     same = (
         "cases_case",
@@ -369,9 +331,9 @@ def wrong(real: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     }
 
 
-def test_slow_bodies_end(scene: Scene, slow: list[tuple[float, bytes]]) -> None:
-    """Each is given up after half a minute, with a word why, and all the while everybody else was served."""
-    until("all slow ones were answered", lambda: len(slow) == SLOW, 60)
-    assert all(seconds < 45 for seconds, _ in slow), slow
-    assert all(b" 408 " in heard and b"too_slow" in heard for _, heard in slow), slow
+def test_slow_bodies_end(scene: Scene, slow: Slow) -> None:
+    """Each is given up after half a minute with a word why, and all the while everybody else was served."""
+    until("all slow ones were answered", lambda: len(slow.borne) == slow.count, 60)
+    assert all(seconds < 45 for seconds, _ in slow.borne), slow.borne
+    assert all(b" 408 " in heard and b"too_slow" in heard for _, heard in slow.borne), slow.borne
     assert scene.is_up(US)

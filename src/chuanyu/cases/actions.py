@@ -9,7 +9,6 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from chuanyu.cases import declarations, errors, evidence, requests, steps, store
 from chuanyu.cases.errors import CaseError
@@ -51,11 +50,9 @@ def start(*, service: str, actor: Actor, person: UUID, documents: dict[str, Any]
     try:
         with transaction.atomic():
             return _start(service, actor, person, documents, request_id)
-    except IntegrityError:
-        first = Case.objects.filter(Q(pk=request_id) | Q(service=service, person=person, final=False)).first()
-        if first is None:
-            raise
-        raise CaseError("duplicate", errors.ALREADY_OPEN, case=first.pk) from None  # two at once: the other was first
+    except IntegrityError:  # two at once: the other was first, and is seen by now
+        with transaction.atomic():
+            return _start(service, actor, person, documents, request_id)
 
 
 def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], request_id: UUID) -> Acted:

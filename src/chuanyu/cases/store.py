@@ -21,11 +21,9 @@ MOVING = (
     *("received", "due", "provisional", "escalated", "acts_at"),
 )  # the columns that a step can change
 
-_LOCK = f"""
-SELECT {", ".join(f"c.{column}" for column in COLUMNS)},
-       EXISTS (SELECT FROM cases_request r WHERE r.case_id = c.id AND r.status = 'waiting')
-  FROM cases_case c WHERE c.id = %s FOR UPDATE OF c
-"""
+_LOCK = f"SELECT {', '.join(COLUMNS)} FROM cases_case WHERE id = %s FOR UPDATE"
+# a statement of its own: it must see what the holder of the lock before us committed
+_ASKED = "SELECT EXISTS (SELECT FROM cases_request WHERE case_id = %s AND status = 'waiting')"
 _NEW = f"INSERT INTO cases_case ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
 _MOVED = f"UPDATE cases_case SET {', '.join(f'{column} = %s' for column in MOVING)} WHERE id = %s"
 _REST = """, stored AS (
@@ -49,9 +47,9 @@ def lock(case: UUID) -> Case | None:
     row = sql.row(_LOCK, [case])
     if row is None:
         return None
-    found = Case.from_db(DEFAULT_DB_ALIAS, COLUMNS, row[:-1])
+    found = Case.from_db(DEFAULT_DB_ALIAS, COLUMNS, row)
     found.parties = msgspec.json.decode(found.parties)
-    found.asked = row[-1]
+    ((found.asked,),) = sql.rows(_ASKED, [case])
     return found
 
 

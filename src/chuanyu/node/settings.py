@@ -23,6 +23,7 @@ def database(url: str, *, pooled: bool = False) -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "OPTIONS": options,
         "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,  # the pool hands out no connection of a database that has died since
         "ATOMIC_REQUESTS": False,
     }
 
