@@ -193,7 +193,7 @@ def take_attachment(envelope: Envelope, person: UUID | None) -> None:
 @settled
 def money_settled(instruction: Instruction) -> None:
     """The ledger answered: let the hand-over leave, or take the case back. The payee's mirror changes nothing more."""
-    if instruction.side != Instruction.Side.PAYER:
+    if instruction.side != Instruction.Side.PAYER or instruction.case is None:
         return
     if instruction.status == Instruction.Status.POSTED:
         actions.posted(instruction.case, instruction.sequence)

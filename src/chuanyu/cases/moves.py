@@ -11,7 +11,7 @@ from chuanyu.cases import errors, store
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.evidence import Evidence, decide, step_of
 from chuanyu.cases.replay import ACT, POSTING_REFUSED, Transfer
-from chuanyu.core import days
+from chuanyu.clearing import actions as clearing
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.service import Act, Declared, Posting
@@ -32,15 +32,15 @@ def of_act(
 
     def transfers() -> Iterator[Transfer]:
         for name in act.reserve:
-            yield _transfer(evidence, declared.postings[name], amount(name), now, kind="pending")
+            yield _transfer(evidence, declared.postings[name], amount(name), kind="pending")
         for name in act.post:
-            yield _post(evidence, declared.postings[name], amount(name), now, standing.reserved.get(name))
+            yield _post(evidence, declared.postings[name], amount(name), standing.reserved.get(name))
         for name in act.void:
             if reserved := standing.reserved.get(name):
                 yield _again(reserved, kind="void")
         for name in act.reverse:
             if posted := standing.posted.get(name):
-                yield _again(posted, kind="reverse", window=_window(evidence, declared.postings[name], now))
+                yield _again(posted, kind="reverse", window=_window(evidence, declared.postings[name]))
 
     return tuple(transfer for transfer in transfers() if transfer.amount), used
 
@@ -81,31 +81,31 @@ class Standing(msgspec.Struct):
         return Standing(reserved, posted)
 
 
-def _post(evidence: Evidence, posting: Posting, amount: int, now: datetime, reserved: Transfer | None) -> Transfer:
+def _post(evidence: Evidence, posting: Posting, amount: int, reserved: Transfer | None) -> Transfer:
     """Out of the reservation if there is one: never more than it, and nothing gives it back whole."""
     if reserved is None:
-        return _transfer(evidence, posting, amount, now)
+        return _transfer(evidence, posting, amount)
     if amount > reserved.amount:
         raise CaseError("more_than_reserved", errors.MORE_THAN_RESERVED)
     if amount == 0:
         return _again(reserved, kind="void")
-    return _again(reserved, kind="post", amount=amount, window=_window(evidence, posting, now))
+    return _again(reserved, kind="post", amount=amount, window=_window(evidence, posting))
 
 
-def _transfer(evidence: Evidence, posting: Posting, amount: int, now: datetime, *, kind: str = "plain") -> Transfer:
-    case = evidence.case
+def _transfer(evidence: Evidence, posting: Posting, amount: int, *, kind: str = "plain") -> Transfer:
+    payer, payee = _sides(evidence, posting)
     return Transfer(
         id=str(uuid7()),
         name=posting.name,
         amount=amount,
         unit=posting.unit,
-        payer=case.parties.get(posting.payer, case.owner),  # the applicant's accounts are in the owner's book
-        payee=case.parties.get(posting.payee, case.owner),
+        payer=payer,
+        payee=payee,
         cycle=posting.cycle,
         kind=kind,
         origin=posting.source,
         target=posting.target,
-        window=_window(evidence, posting, now),
+        window="" if kind == "pending" else _window(evidence, posting),
     )
 
 
@@ -115,7 +115,22 @@ def _again(of: Transfer, *, kind: str, amount: int | None = None, window: str = 
     )
 
 
-def _window(evidence: Evidence, posting: Posting, now: datetime) -> str:
-    """The window of the legal day: "medical_settlement/2025-03" or "transit_card/2025-03-05"."""
-    day = days.legal_day(now).isoformat()
-    return f"{evidence.case.service}/{day[:7] if posting.window == 'month' else day}"
+def _window(evidence: Evidence, posting: Posting) -> str:
+    """The period whose window takes the transfer: the payer's side settles it, and the event tells the payee's."""
+    payer, payee = _sides(evidence, posting)
+    if not posting.window or payer.partition("/")[0] == payee.partition("/")[0]:
+        return ""  # it settles alone, or there is nothing to clear between two nodes
+    return clearing.period(
+        service=evidence.case.service,
+        payer=payer,
+        payee=payee,
+        unit=posting.unit,
+        cycle=posting.cycle,
+        window=posting.window,
+    )
+
+
+def _sides(evidence: Evidence, posting: Posting) -> tuple[str, str]:
+    """(payer, payee); the applicant's accounts are in the owner's book."""
+    case = evidence.case
+    return case.parties.get(posting.payer, case.owner), case.parties.get(posting.payee, case.owner)

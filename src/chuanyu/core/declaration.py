@@ -156,7 +156,7 @@ def _posting(name: str, spec: Mapping[str, Any]) -> Posting:
         payee=spec["payee"],
         unit=spec["unit"],
         cycle=spec["cycle"],
-        window=spec.get("window") or "day",
+        window=spec.get("window") or "",
         source=spec.get("from") or "fund",
         target=spec.get("to") or "fund",
         prepayment=Prepayment(**prepayment) if prepayment else None,

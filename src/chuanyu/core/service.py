@@ -161,7 +161,7 @@ class Posting:
     payee: str
     unit: str  # CNY | points | items
     cycle: str  # gross | net
-    window: str = "day"  # day | month: of the day at posting
+    window: str = ""  # day | month: settled with all others of it; "": by an order of its own
     source: str = "fund"  # fund | prepayment | person
     target: str = "fund"  # fund | person
     prepayment: Prepayment | None = None
