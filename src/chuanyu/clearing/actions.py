@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from chuanyu.clearing import legs, periods, windows
-from chuanyu.clearing.models import Difference, Instruction, Prepayment
+from chuanyu.clearing.models import NO_CASE, Difference, Instruction, Prepayment
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.text import Text
@@ -71,7 +71,7 @@ def instruct(
     nothing = side == Instruction.Side.PAYEE and not moves
     made = Instruction.objects.create(
         pk=id,
-        case=case,
+        case=case or NO_CASE,
         sequence=sequence,
         service=service,
         name=name,
@@ -200,7 +200,7 @@ def adjust(*, difference: int, actor: Actor, note: str) -> Instruction:
         window=periods.kind_of(window.period),
     )  # fmt: skip
     made = Instruction.objects.create(
-        pk=uuid7(), case=None, sequence=0, service=window.service, name="adjustment", kind=Instruction.Kind.ADJUST,
+        pk=uuid7(), case=NO_CASE, sequence=0, service=window.service, name="adjustment", kind=Instruction.Kind.ADJUST,
         side=Instruction.Side.PAYEE if line.mirror else Instruction.Side.PAYER, of=line.transfer, payer=payer, payee=payee,
         amount=abs(line.ours), unit=window.unit, cycle=window.cycle, window=entered,
     )  # fmt: skip

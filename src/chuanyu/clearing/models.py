@@ -1,7 +1,11 @@
 """What clearing stores beside the ledger itself (ledger.sql): what is to be posted, and what windows become of."""
 
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
+
+NO_CASE = UUID(int=0)
 
 
 class Window(models.Model):
@@ -73,7 +77,7 @@ class Instruction(models.Model):
         EXPIRED = "expired"  # a reservation that ran out of time and was given back
 
     id = models.UUIDField(primary_key=True)
-    case = models.UUIDField(db_index=True, null=True, help_text="null: an officer or a program of this node asked")
+    case = models.UUIDField(db_index=True, help_text="NO_CASE: an officer or a program of this node asked")
     sequence = models.PositiveIntegerField(help_text="of the event it commits with")
     service = models.CharField(max_length=64)
     name = models.CharField(max_length=64, help_text="the posting's name in the service")
