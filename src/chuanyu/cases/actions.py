@@ -234,7 +234,7 @@ def _act_by_itself(case: UUID) -> None:
     if found.acts_at is None or found.acts_at > now or found.posting or not steps.is_ours(found.owner):
         return
     state = declarations.procedure(found.declaration_id).states[found.state]
-    moment, act = min((steps.moment(found, act), act.name) for act in state.does.values() if act.by == "auto")
+    moment, act = min((steps.moment(found, act, now), act.name) for act in state.does.values() if act.by == "auto")
     found.acts_at = moment if moment > now else None  # a hold leaves it to the clerk: it is not tried again by itself
     if moment <= now:
         try:

@@ -175,9 +175,8 @@ def position(case: Case, last: Step | None = None) -> Position:
     )
 
 
-def moment(case: Case, act: Act) -> datetime:
-    """When an automatic act is due: at once (now), or at the moment its rule gives."""
-    now = days.now()
+def moment(case: Case, act: Act, now: datetime) -> datetime:
+    """When an automatic act is due: at once (`now`), or at the moment its rule gives."""
     if act.at is None:
         return now
     held = evidence.Evidence(case, agency=case.owner.partition("/")[2], actor=SYSTEM(here()))
