@@ -79,6 +79,11 @@ def transfers(cases: Iterable[UUID]) -> list[Transfer]:
     ]
 
 
+def waiting(case: UUID, sequence: int) -> bool:
+    """True while a transfer this node pays for that step has no answer of the ledger yet."""
+    return Instruction.objects.filter(case=case, sequence=sequence, side="payer", status="waiting").exists()
+
+
 def accounts(book: str | None = None) -> list[Account]:
     """Every account of this node, or of one book, by book and name."""
     rows = sql.rows(

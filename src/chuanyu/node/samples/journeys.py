@@ -11,10 +11,13 @@ from datetime import date
 from itertools import count
 from random import Random
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 
+from chuanyu.clearing.actions import fund
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.money import Money
 from chuanyu.core.numbers import Sex, make_person_number
 from chuanyu.identity import vault
 from chuanyu.identity.here import here
@@ -25,6 +28,8 @@ from chuanyu.node.samples.people import AREAS, name_for
 
 _AREAS = tuple(AREAS.values())
 _FIRST, _SLOTS = 100, 400  # sequences 100 to 499 of each area; people.py has those below
+
+PURSE = Money.yuan(20_000)
 
 
 class NoJourney(LookupError):
@@ -100,7 +105,8 @@ def _make(service: str, index: int, run: int, journey: Any) -> Traveller:
     name = name_for(Random(f"chuanyu {username}"), sex)
     digits = number(service, index, run)
     with transaction.atomic():
-        person = vault.find(digits) or vault.enrol(digits, name, household)
+        known = vault.find(digits)
+        new, person = known is None, known or vault.enrol(digits, name, household)
         if here() in nodes(journey) and not User.objects.filter(username=username).exists():
             User.objects.create(
                 username=username,
@@ -114,4 +120,15 @@ def _make(service: str, index: int, run: int, journey: Any) -> Traveller:
             name = entry["document"] if "." in entry["document"] else f"{service}.{entry['document']}"
             if entry["at"] == here() and (entry["agency"], name, person) not in have:
                 documents.enter(entry["agency"], name, person, entry["body"])
+        if new:
+            _purse(service, person)
     return Traveller(username, run)
+
+
+def _purse(key: str, person: UUID) -> None:
+    """Money in a new resident's own account, where the service pays from it."""
+    service = catalogue()[key]
+    for posting in service.postings.values():
+        if posting.source == "person" and service.procedure is not None:
+            agency = next(iter(service.procedure.parties.values())).agency
+            fund(agency=agency, service=key, amount=PURSE, unit=posting.unit, account=f"person/{person}")

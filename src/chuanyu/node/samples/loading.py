@@ -5,11 +5,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from chuanyu.clearing.actions import fund
+from chuanyu.clearing.actions import fund, prepay
 from chuanyu.clearing.queries import accounts
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.days import today
 from chuanyu.core.documents import Person, Sex
 from chuanyu.core.money import Money
+from chuanyu.core.parameters import Parameters
 from chuanyu.identity import actions, vault
 from chuanyu.identity.here import here, peer
 from chuanyu.identity.models import Agency, Staff, User
@@ -17,6 +19,7 @@ from chuanyu.node.samples import COUNT, check_allowed, documents, journeys, totp
 from chuanyu.node.samples.password import shared_password
 from chuanyu.node.samples.people import Resident, residents
 
+PREPAID = Money.yuan(10_000_000)  # of it, put in before with the other side where a service wants that
 OPENING = Money.yuan(1_000_000_000)  # in each fund, so that a sample transfer has something to come from
 TITLES = {"clerk": "窗口", "officer": "经办负责人", "office": "专班"}
 
@@ -51,8 +54,20 @@ def _funds() -> None:
             if payer is None:
                 continue
             agency = payer.agency
-            if f"{agency}/{service.key}" not in there:
-                fund(agency=agency, service=service.key, amount=OPENING, unit=posting.unit)
+            if f"{agency}/{service.key}" in there:
+                continue
+            fund(agency=agency, service=service.key, amount=OPENING, unit=posting.unit)
+            if posting.prepayment:
+                day, alarms = today(), posting.prepayment
+                prepay(
+                    service=service.key,
+                    payer=f"{here()}/{agency}",
+                    payee=f"{peer()}/{service.procedure.parties[posting.payee].agency}",
+                    amount=PREPAID,
+                    unit=posting.unit,
+                    yellow=getattr(Parameters(service.parameters, day, here()), alarms.yellow),
+                    red=getattr(Parameters(service.parameters, day, here()), alarms.red),
+                )
 
 
 def _staff(password: str) -> None:
