@@ -137,12 +137,12 @@ class Ledger:
         return status
 
     def _judge(self, t: Transfer, now: datetime, window: int, mirror: bool) -> int:
+        if not 1 <= t.amount <= LIMIT:
+            return AMOUNT
         if t.kind not in range(7) or (t.kind > PENDING) != (t.origin is not None):
             return BAD_KIND
         if t.expires is not None and t.kind != PENDING:
             return BAD_KIND
-        if not 1 <= t.amount <= LIMIT:
-            return AMOUNT
         debit, credit = self.accounts.get(t.debit), self.accounts.get(t.credit)
         if debit is None or credit is None:
             return UNKNOWN
@@ -197,7 +197,9 @@ class Ledger:
             return EXCEEDS if origin.reversed + t.amount > o.amount else POSTED
         if o.kind not in (PLAIN, POST, REVERSAL) or t.amount != o.amount:
             return MISMATCH
-        return ALREADY_POSTED if origin.adjusted else POSTED
+        if origin.adjusted:
+            return ALREADY_POSTED
+        return WINDOW_SHUT if self.windows.get(origin.window) == SHUT else POSTED
 
     def _do(self, t: Transfer) -> None:
         debit, credit = self.accounts[t.debit], self.accounts[t.credit]

@@ -44,10 +44,10 @@ class World:
             self.turn_clock()
         elif happening < 0.08:
             self.windows_move()
-        elif happening < 0.085:
-            account = self.chance.choice(self.book.accounts[4:5] + self.book.accounts[7:])
+        elif happening < 0.1:
+            account = self.chance.choice([self.book.accounts[4], self.book.accounts[8]])
             assert self.book.one("SELECT ledger.close(%s, %s)", self.book.number, account)[0] == self.ledger.close(account)
-        elif happening < 0.12:
+        elif happening < 0.14:
             self.expire()
         else:
             batch = self.batch()

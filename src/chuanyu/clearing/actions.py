@@ -1,18 +1,33 @@
-"""Where clearing writes: instructions, and the opening of a book."""
+"""Where clearing writes: instructions, funds and prepayments. What happens to windows is in windows.py, to orders in orders.py."""
 
+from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
-from chuanyu.clearing.models import Instruction
+from chuanyu.clearing import legs, periods, windows
+from chuanyu.clearing.models import Difference, Instruction, Prepayment
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
+from chuanyu.core.text import Text
+from chuanyu.identity.actor import Actor
+from chuanyu.identity.here import here
+
+
+class ClearingError(Exception):
+    """Something clearing will not do. `text` is for the person who asked; `code` for programs."""
+
+    def __init__(self, code: str, text: Text) -> None:
+        super().__init__(f"{code}: {text.en}")
+        self.code = code
+        self.text = text
 
 
 def instruct(
     *,
     id: UUID,
-    case: UUID,
+    case: UUID | None,
     sequence: int,
     service: str,
     name: str,
@@ -22,39 +37,168 @@ def instruct(
     amount: int,
     unit: str,
     cycle: str,
+    kind: str = "plain",
+    of: UUID | None = None,
+    window: str = "",
+    source: str = "fund",
+    target: str = "fund",
+    expires: datetime | None = None,
 ) -> Instruction:
-    """Ask for a transfer, in the caller's transaction. `amount` in fen, positive. The same id again changes nothing."""
-    instruction, made = Instruction.objects.get_or_create(
+    """Ask for a transfer, in the caller's transaction. `amount` in fen, positive. The same id again changes nothing.
+
+    `kind`: plain; pending reserves (until `expires`, if given); post takes all or part of the reservation `of`; void gives
+    it back; reverse gives back all or part of what the plain or post `of` moved. Post, void and reverse take accounts (and
+    void the amount) from `of`, which must be instructed at this node before.
+    `window`: "day" or "month", the one that is current; or a period ("2025-03"), which is how the payee's side names the
+    payer's; "" settles alone, by an order of its own. `source`: the payer's "fund", "prepayment" or "person/<uuid>" here;
+    `target`: the payee's "fund" or "person/<uuid>" here. A person of the other node is unknown here and need not be named.
+    The payee's side mirrors what moved money: for its pending and void nothing is posted.
+    """
+    known = Instruction.objects.filter(pk=id).first()
+    if known is not None:
+        return known
+    origin = Instruction.objects.get(pk=of) if of else None
+    if (origin is None) != (kind in ("plain", "pending")):
+        raise ValueError(f"a {kind} {'needs' if origin is None else 'has no'} `of`")
+    if origin is not None:
+        source, target = origin.source, origin.target
+        amount = origin.amount if kind == Instruction.Kind.VOID else amount
+    own, peer = (payer, payee) if side == Instruction.Side.PAYER else (payee, payer)
+    moves = kind not in (Instruction.Kind.PENDING, Instruction.Kind.VOID)
+    entered = None
+    if window and moves and own.partition("/")[0] != peer.partition("/")[0]:
+        entered = windows.enter(service=service, own=own, peer=peer, unit=unit, cycle=cycle, window=window)
+    nothing = side == Instruction.Side.PAYEE and not moves
+    made = Instruction.objects.create(
         pk=id,
-        defaults={
-            "case": case,
-            "sequence": sequence,
-            "service": service,
-            "name": name,
-            "side": side,
-            "payer": payer,
-            "payee": payee,
-            "amount": amount,
-            "unit": unit,
-            "cycle": cycle,
-        },
+        case=case,
+        sequence=sequence,
+        service=service,
+        name=name,
+        side=side,
+        kind=kind,
+        of=of,
+        payer=payer,
+        payee=payee,
+        source=source,
+        target=target,
+        amount=amount,
+        unit=unit,
+        cycle=cycle,
+        window=entered,
+        expires=expires,
+        status=Instruction.Status.POSTED if nothing else Instruction.Status.WAITING,
     )
-    if made:
-        with connection.cursor() as cursor:
-            cursor.execute("NOTIFY chuanyu_wake")
-    return instruction
+    wake()
+    return made
 
 
-def fund(*, agency: str, service: str, amount: Money, unit: str = "CNY") -> None:
-    """Pay into a service's fund from outside (the treasury, an account without a floor)."""
+def period(*, service: str, payer: str, payee: str, unit: str, cycle: str, window: str) -> str:
+    """The period ("2025-03") of the window that a transfer instructed in this transaction would enter at the payer.
+
+    For whoever must write it down before instructing. It can't be closed before this transaction ends.
+    """
+    return windows.enter(service=service, own=payer, peer=payee, unit=unit, cycle=cycle, window=window).period
+
+
+def wake() -> None:
+    """Wake the worker when the transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("NOTIFY chuanyu_wake")
+
+
+# --- funds and prepayments -------------------------------------------------------------------------------------------
+
+
+def fund(*, agency: str, service: str, amount: Money, unit: str = "CNY", account: str = "fund") -> None:
+    """Pay into a service's fund, or another account of its book, from outside (the treasury, an account without a floor)."""
+    into, treasury = legs.leg(account, unit), legs.leg(legs.TREASURY, unit)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT book, id, name FROM ledger.open(%s, '{fund,treasury}', %s::text[], '{0,NULL}')",
-            [f"{agency}/{service}", [unit, unit]],
+            "SELECT book, id, name FROM ledger.open(%s, %s::text[], %s::text[], %s::bigint[])",
+            [f"{agency}/{service}", [into.name, treasury.name], [unit, unit], [into.floor, treasury.floor]],
         )
         rows = cursor.fetchall()
         ids = {name: id_ for _, id_, name in rows}
         cursor.execute(
-            "SELECT ledger.post(%s, %s::uuid[], %s::int[], %s::int[], %s::bigint[], '{opening}')",
-            [rows[0][0], [uuid7()], [ids["treasury"]], [ids["fund"]], [amount.fen]],
+            "SELECT ledger.post(%s, 0, %s::uuid[], %s::int[], %s::int[], %s::bigint[], '{opening}')",
+            [rows[0][0], [uuid7()], [ids[treasury.name]], [ids[into.name]], [amount.fen]],
         )
+
+
+@transaction.atomic
+def prepay(
+    *,
+    service: str,
+    payer: str,
+    payee: str,
+    amount: Money,
+    yellow: Decimal = Decimal("0.7"),
+    red: Decimal = Decimal("0.9"),
+    unit: str = "CNY",
+) -> Instruction:
+    """Open a prepayment with the payee, or raise it by `amount`: fund to prepaid here, an order, and the payee is told.
+
+    `yellow`, `red`: shares used at which it alarms. The poster executes it; it fails when the fund does not have it.
+    """
+    if payer.partition("/")[0] != here():
+        raise ValueError(f"{payer} is not of this node")
+    book = f"{payer.partition('/')[2]}/{service}"
+    Prepayment.objects.update_or_create(
+        book=book, peer=payee, side=Instruction.Side.PAYER, unit=unit,
+        defaults={"service": service, "own": payer, "yellow": yellow, "red": red},
+    )  # fmt: skip
+    return instruct(
+        id=uuid7(), case=None, sequence=0, service=service, name=legs.PREPAYMENT, side="payer", payer=payer, payee=payee,
+        amount=amount.fen, unit=unit, cycle="gross",
+    )  # fmt: skip
+
+
+# --- differences -----------------------------------------------------------------------------------------------------
+
+NOT_ALLOWED = ClearingError(
+    "not_allowed", Text("只有本单位的负责人或专班可以处理。", "Only an officer of the agency, or the office, may do this.")
+)
+NOTHING_HERE = ClearingError(
+    "nothing_here",
+    Text("这笔差异在本节点没有分录，应由对方调整。", "This node has no transfer for this line; the other side adjusts it."),
+)
+NO_REASON = ClearingError("no_reason", Text("请写明调整的原因。", "Say why it is adjusted."))
+RESOLVED = ClearingError("resolved", Text("这笔差异已经处理。", "This difference has been dealt with."))
+
+
+@transaction.atomic
+def adjust(*, difference: int, actor: Actor, note: str) -> Instruction:
+    """Undo a transfer that the other node does not have, by an opposite one in the current window.
+
+    Neither counts in what the nodes sign any more. Nothing is edited. Raises ClearingError.
+    """
+    line = Difference.objects.select_for_update().select_related("window").get(pk=difference)
+    window = line.window
+    node, _, agency = window.own.partition("/")
+    officer = "officer" in actor.roles and actor.serves(agency, node)
+    if actor.node != here() or not (officer or "office" in actor.roles or actor.is_system):
+        raise NOT_ALLOWED
+    if not note.strip():
+        raise NO_REASON
+    if line.resolved or window.state != window.State.CLOSING:
+        raise RESOLVED
+    if line.ours is None:
+        raise NOTHING_HERE
+    known = Instruction.objects.filter(of=line.transfer, kind=Instruction.Kind.ADJUST)
+    if known.exclude(status=Instruction.Status.REFUSED).exists():
+        raise RESOLVED
+    line.by, line.note = actor.id, note.strip()
+    line.save(update_fields=["by", "note"])
+    payer, payee = (window.peer, window.own) if line.mirror else (window.own, window.peer)
+    entered = windows.enter(
+        service=window.service, own=window.own, peer=window.peer, unit=window.unit, cycle=window.cycle,
+        window=periods.kind_of(window.period),
+    )  # fmt: skip
+    made = Instruction.objects.create(
+        pk=uuid7(), case=None, sequence=0, service=window.service, name="adjustment", kind=Instruction.Kind.ADJUST,
+        side=Instruction.Side.PAYEE if line.mirror else Instruction.Side.PAYER, of=line.transfer, payer=payer, payee=payee,
+        amount=abs(line.ours), unit=window.unit, cycle=window.cycle, window=entered,
+    )  # fmt: skip
+    wake()
+    return made

@@ -153,7 +153,7 @@ END $$;
 --   0 posted (also when the same transfer was posted before)
 --   2 this id was used with other content · 3 unknown account · 4 both sides are one account · 7 amount not in 1 … 10^15
 --   8 units differ · 11 what it refers to is not there · 12 … is of another kind, has other accounts or was refused
---   17 the window takes no more · 18 unknown window · 19 unknown kind, or a kind with what it can't have
+--   17 the window takes no more (an adjustment: nor the one it refers to) · 18 unknown window · 19 unknown kind, or a kind with what it can't have
 --   kept, so that the same id gets the same answer for ever:
 --   5 would break the floor · 6 closed account · 9 linked to one that was refused · 10 would break the ceiling
 --   13 more than it refers to · 14 that was posted (or adjusted) already · 15 … voided already · 16 … has expired
@@ -172,7 +172,8 @@ DECLARE
   tou boolean[];                               -- touched
   di int[]; ci int[]; st smallint[];           -- positions of debit and credit in acc; status, -1 = not seen before
   ds bigint[]; cs bigint[]; da bigint[]; ca bigint[];  -- the two entries of each transfer: seq and balance after
-  slot int[]; ok smallint[]; od int[]; oc int[]; oa bigint[]; os smallint[]; ox timestamptz[];  -- its origin
+  slot int[]; ok smallint[]; od int[]; oc int[]; oa bigint[]; os smallint[]; ox timestamptz[]; ow int[];  -- its origin
+  signed int[];                                -- windows of origins that are closed: what both nodes signed stays
   rk smallint[]; rs bigint[];                  -- by slot: the kind that resolved the origin, the sum reversed so far
   xs bigint[]; ys bigint[]; chains int[] := '{}'; first int; failed int := 0; last int;  -- chains
   refers boolean := false; linked boolean := false;
@@ -199,12 +200,12 @@ BEGIN
   -- 1. Hold the window open, then lock every account of the batch in one global order. NO KEY: it does not fight foreign-key
   --    share locks.
   IF p_window <> 0 THEN
-    SELECT w.state INTO s FROM ledger.window w WHERE w.book = p_book AND w.id = p_window FOR SHARE;
+    SELECT w.state, w.opened INTO s, moment FROM ledger.window w WHERE w.book = p_book AND w.id = p_window FOR SHARE;
     wrong := CASE WHEN s IS NULL THEN 18 WHEN s = 2 OR (s = 1 AND NOT p_mirror) THEN 17 ELSE 0 END;
   END IF;
   SELECT array_agg(l.id), array_agg(l.balance), array_agg(l.pending_out), array_agg(l.pending_in), array_agg(l.floor),
          array_agg(l.ceiling), array_agg(l.seq), array_agg(l.closed), array_agg(l.unit), array_agg(false),
-         greatest(clock_timestamp(), max(l.at))
+         greatest(clock_timestamp(), max(l.at), moment)   -- never before the window, nor before an account's last entry
     INTO acc, bal, po, pi, flo, cei, sq, cl, un, tou, moment
     FROM (SELECT DISTINCT i AS id FROM unnest(p_debit || p_credit) i ORDER BY 1) i
    CROSS JOIN LATERAL (SELECT * FROM ledger.account x WHERE x.book = p_book AND x.id = i.id FOR NO KEY UPDATE) l;
@@ -226,15 +227,19 @@ BEGIN
     -- what it refers to, and what became of that; all that refer to the same share a slot
     SELECT array_agg(u.slot ORDER BY u.ord), array_agg(t.kind ORDER BY u.ord),
            array_agg(t.debit ORDER BY u.ord), array_agg(t.credit ORDER BY u.ord), array_agg(t.amount ORDER BY u.ord),
-           array_agg(t.status ORDER BY u.ord), array_agg(t.expires ORDER BY u.ord), array_agg(r.kind ORDER BY u.ord),
-           array_agg(coalesce(v.amount, 0) ORDER BY u.ord)
-      INTO slot, ok, od, oc, oa, os, ox, rk, rs
+           array_agg(t.status ORDER BY u.ord), array_agg(t.expires ORDER BY u.ord), array_agg(t."window" ORDER BY u.ord),
+           array_agg(r.kind ORDER BY u.ord), array_agg(coalesce(v.amount, 0) ORDER BY u.ord)
+      INTO slot, ok, od, oc, oa, os, ox, ow, rk, rs
       FROM (SELECT q.origin, q.ord, min(q.ord) OVER o AS slot, bool_or(q.kind = 5) OVER o AS reversal
               FROM unnest(p_origin, p_kind) WITH ORDINALITY q(origin, kind, ord) WINDOW o AS (PARTITION BY q.origin)) u
       LEFT JOIN ledger.transfer t ON t.book = p_book AND t.id = u.origin
       LEFT JOIN ledger.transfer r ON r.book = p_book AND r.origin = u.origin AND r.status = 0 AND r.kind IN (2, 3, 4, 6)
       LEFT JOIN LATERAL (SELECT sum(w.amount)::bigint AS amount FROM ledger.transfer w
                           WHERE u.reversal AND w.book = p_book AND w.origin = u.origin AND w.status = 0 AND w.kind = 5) v ON true;
+    IF 6 = ANY (p_kind) THEN
+      SELECT array_agg(w.id) FILTER (WHERE w.state = 2) INTO signed
+        FROM (SELECT * FROM ledger.window x WHERE x.book = p_book AND x.id = ANY (ow) ORDER BY x.id FOR SHARE) w;
+    END IF;
   END IF;
 
   -- 3. Exact, in order, in memory: a refusal in the middle does not disturb those after it.
@@ -259,8 +264,8 @@ BEGIN
     END IF;
     IF st[i] >= 0 THEN CONTINUE; END IF;
     d := di[i]; c := ci[i]; a := p_amount[i]; k := p_kind[i]; s := 0; x := 0; y := 0;
-    IF k NOT BETWEEN 0 AND 6 OR (k > 1) <> (p_origin[i] IS NOT NULL) OR (k <> 1 AND p_expires[i] IS NOT NULL) THEN s := 19;
-    ELSIF a NOT BETWEEN 1 AND 1000000000000000 THEN s := 7;
+    IF a NOT BETWEEN 1 AND 1000000000000000 THEN s := 7;
+    ELSIF k NOT BETWEEN 0 AND 6 OR (k > 1) <> (p_origin[i] IS NOT NULL) OR (k <> 1 AND p_expires[i] IS NOT NULL) THEN s := 19;
     ELSIF d = 0 OR c = 0 THEN s := 3;
     ELSIF d = c THEN s := 4;
     ELSIF un[d] <> un[c] THEN s := 8;
@@ -294,6 +299,7 @@ BEGIN
           END IF;
         ELSIF ok[i] NOT IN (0, 2, 5) OR a <> oa[i] THEN s := 12;
         ELSIF rk[g] IS NOT NULL THEN s := 14;
+        ELSIF ow[i] = ANY (signed) THEN s := 17;
         END IF;
       ELSIF k = 1 AND p_expires[i] <= moment THEN s := 16;
       END IF;

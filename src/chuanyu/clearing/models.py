@@ -1,7 +1,52 @@
-"""What clearing stores beside the ledger itself (ledger.sql): what is to be posted, and the payment orders that follow."""
+"""What clearing stores beside the ledger itself (ledger.sql): what is to be posted, and what windows become of."""
 
 from django.db import models
 from django.db.models import Q
+
+
+class Window(models.Model):
+    """What two agencies owe each other for one service and one period. Both nodes have it, each with the other as peer.
+
+    `number` and `name` are the window's in the ledger, in the book of `own`. `statement` is what this node says was moved,
+    `theirs` what the peer says, each with a signature over its canonical bytes. It closes when both are the same.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        CLOSING = "closing"  # nothing new is paid in it; the payee still mirrors what is on its way
+        CLOSED = "closed"  # both nodes have signed the same
+        SETTLED = "settled"  # every payment order was carried out
+        RECONCILED = "reconciled"  # and the receiving banks have the money
+
+    book = models.CharField(max_length=128, help_text='"nhsa/medical_settlement"')
+    number = models.IntegerField()
+    name = models.CharField(max_length=160)
+    service = models.CharField(max_length=64)
+    period = models.CharField(max_length=10, help_text='"2025-03" or "2025-03-05"')
+    own = models.CharField(max_length=64, help_text='"chongqing/nhsa"')
+    peer = models.CharField(max_length=64)
+    unit = models.CharField(max_length=16)
+    cycle = models.CharField(max_length=8, help_text="gross: an order each way; net: one")
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    statement = models.JSONField(null=True)
+    signature = models.JSONField(null=True)
+    theirs = models.JSONField(null=True)
+    their_signature = models.JSONField(null=True)
+    compared = models.CharField(max_length=64, blank=True, help_text="digest of the two statements last compared by line")
+    cleared_out = models.BooleanField(default=False, help_text="what we owed is booked as paid")
+    cleared_in = models.BooleanField(default=False, help_text="what they owed is booked as received")
+    opened = models.DateTimeField(auto_now_add=True)
+    closing = models.DateTimeField(null=True)
+    closed = models.DateTimeField(null=True)
+    settled = models.DateTimeField(null=True)
+    reconciled = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["book", "name"], name="window_name"),)
+        indexes = (models.Index(fields=["state"], condition=~Q(state="reconciled"), name="window_unfinished"),)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Instruction(models.Model):
@@ -11,45 +56,158 @@ class Instruction(models.Model):
         PAYER = "payer"
         PAYEE = "payee"
 
+    class Kind(models.TextChoices):
+        PLAIN = "plain"
+        PENDING = "pending"
+        POST = "post"
+        VOID = "void"
+        REVERSE = "reverse"
+        ADJUST = "adjust"  # undoes a transfer that only one node has, by an officer's decision
+
     class Status(models.TextChoices):
         WAITING = "waiting"
-        POSTED = "posted"
+        POSTED = "posted"  # done; of a pending: reserved
         REFUSED = "refused"
+        EXPIRED = "expired"  # a reservation that ran out of time and was given back
 
     id = models.UUIDField(primary_key=True)
-    case = models.UUIDField(db_index=True)
+    case = models.UUIDField(db_index=True, null=True, help_text="null: an officer or a program of this node asked")
     sequence = models.PositiveIntegerField(help_text="of the event it commits with")
     service = models.CharField(max_length=64)
     name = models.CharField(max_length=64, help_text="the posting's name in the service")
     side = models.CharField(max_length=5, choices=Side)
+    kind = models.CharField(max_length=7, choices=Kind, default=Kind.PLAIN)
+    of = models.UUIDField(null=True, db_index=True, help_text="the transfer it posts, voids, reverses or adjusts")
     payer = models.CharField(max_length=64, help_text='"chongqing/hrss"')
     payee = models.CharField(max_length=64)
+    source = models.CharField(max_length=64, default="fund", help_text='of the payer: fund, prepayment or "person/…"')
+    target = models.CharField(max_length=64, default="fund", help_text='of the payee: fund or "person/…"')
     amount = models.BigIntegerField(help_text="in the unit's smallest part: fen")
     unit = models.CharField(max_length=16)
     cycle = models.CharField(max_length=8)
+    window = models.ForeignKey(Window, on_delete=models.PROTECT, null=True, related_name="instructions")
+    expires = models.DateTimeField(null=True, help_text="of a pending: then it is given back")
     status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
     reason = models.CharField(max_length=32, blank=True)
+    ended = models.CharField(max_length=7, blank=True, help_text="of a pending: what resolved it: post | void | expire")
     at = models.DateTimeField(auto_now_add=True)
     settled = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = (models.Index(fields=["at"], condition=Q(status="waiting"), name="instruction_waiting"),)
+        indexes = (
+            models.Index(fields=["at"], condition=Q(status="waiting"), name="instruction_waiting"),
+            models.Index(
+                fields=["expires"],
+                condition=Q(kind="pending", status="posted", ended="", expires__isnull=False),
+                name="instruction_reserved",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.id} {self.status}"
 
+    @property
+    def own(self) -> str:
+        """The agency in whose book it is posted."""
+        return self.payer if self.side == self.Side.PAYER else self.payee
+
+    @property
+    def peer(self) -> str:
+        """The other agency."""
+        return self.payee if self.side == self.Side.PAYER else self.payer
+
+    @property
+    def book(self) -> str:
+        """The payer's side posts to the payer's book, the payee's side to the payee's: "hrss/pension_transfer"."""
+        return f"{self.own.partition('/')[2]}/{self.service}"
+
+    @property
+    def period(self) -> str:
+        """The window's period, as it travels to the other node: "2025-03"; "" without a window."""
+        return self.window.period if self.window else ""
+
+
+class Difference(models.Model):
+    """One line of a window that the two nodes do not have alike. `ours`, `theirs`: the signed amount, null where it is missing."""
+
+    class How(models.TextChoices):
+        ARRIVED = "arrived"  # it had been on its way
+        ADJUSTED = "adjusted"
+
+    window = models.ForeignKey(Window, on_delete=models.PROTECT, related_name="differences")
+    transfer = models.UUIDField()
+    mirror = models.BooleanField(help_text="the peer pays: here it is a mirror")
+    ours = models.BigIntegerField(null=True)
+    theirs = models.BigIntegerField(null=True)
+    found = models.DateTimeField(auto_now_add=True)
+    resolved = models.DateTimeField(null=True)
+    how = models.CharField(max_length=8, choices=How, blank=True)
+    by = models.CharField(max_length=64, blank=True)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["window", "transfer", "mirror"], name="difference_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.window} {self.transfer}: {self.ours} / {self.theirs}"
+
 
 class Order(models.Model):
-    """A payment order to the payer's bank: one per transfer where the cycle is gross (全额)."""
+    """A payment order to the payer's bank, known at both nodes: for a window, or for one transfer that settles alone."""
 
-    instruction = models.OneToOneField(Instruction, on_delete=models.PROTECT, related_name="order")
-    issued = models.DateTimeField(auto_now_add=True)
+    class State(models.TextChoices):
+        ISSUED = "issued"
+        PAID = "paid"  # the payer's bank says so
+        RECEIVED = "received"  # the payee's bank has it
+
+    number = models.CharField(max_length=32, unique=True, help_text='"CQ20261123-000007"')
+    instruction = models.OneToOneField(Instruction, on_delete=models.PROTECT, related_name="order", null=True)
+    window = models.ForeignKey(Window, on_delete=models.PROTECT, related_name="orders", null=True)
+    payer = models.CharField(max_length=64)
+    payee = models.CharField(max_length=64)
+    service = models.CharField(max_length=64)
+    amount = models.BigIntegerField(help_text="in the unit's smallest part: fen")
+    unit = models.CharField(max_length=16)
+    state = models.CharField(max_length=8, choices=State, default=State.ISSUED)
+    issued = models.DateTimeField()
+    paid = models.DateTimeField(null=True)
+    received = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.number
 
-    @property
-    def number(self) -> str:
-        """Payer's node, the day of issue and a running number: "CQ20261123-000007"."""
-        node = {"chongqing": "CQ", "sichuan": "SC"}[self.instruction.payer.partition("/")[0]]
-        return f"{node}{self.issued:%Y%m%d}-{self.pk:06d}"
+
+class BankLine(models.Model):
+    """One line of a bank's answer. A line that fits no order, or not its amount, is kept with the problem."""
+
+    reference = models.CharField(max_length=64, unique=True, help_text="the bank's own")
+    number = models.CharField(max_length=32, help_text="of the order")
+    direction = models.CharField(max_length=3, choices=(("out", "paid"), ("in", "received")))
+    amount = models.BigIntegerField()
+    day = models.DateField()
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="bank_lines")
+    problem = models.CharField(max_length=32, blank=True, help_text="unknown_order | amount_differs | wrong_direction | twice")
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Prepayment(models.Model):
+    """Money a payer keeps with a payee in advance. `opening` is what it was last brought to; alarms by the share that is used."""
+
+    book = models.CharField(max_length=128)
+    service = models.CharField(max_length=64)
+    own = models.CharField(max_length=64)
+    peer = models.CharField(max_length=64)
+    side = models.CharField(max_length=5, choices=Instruction.Side, help_text="ours: payer or payee")
+    unit = models.CharField(max_length=16)
+    opening = models.BigIntegerField(default=0)
+    yellow = models.DecimalField(max_digits=5, decimal_places=4)
+    red = models.DecimalField(max_digits=5, decimal_places=4)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["book", "peer", "side", "unit"], name="prepayment_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.own} with {self.peer}"

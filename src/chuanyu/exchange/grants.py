@@ -13,6 +13,8 @@ from chuanyu.core.text import Text
 
 # the actions two agencies need to carry a case together; `returned` tells a sender that its message was refused
 CASE_ACTIONS = ("case.attachment", "case.events", "case.request", "returned")
+# and, where money or points move between them, to close the books on it together
+CLEARING_ACTIONS = ("clearing.difference", "clearing.order", "clearing.prepaid", "clearing.window")
 ATTACHMENT = "attachment"  # the field a message with a resident's file names
 
 # The agency that speaks for a resident at each node: the portal asks the other node what it did with their data.
@@ -73,7 +75,7 @@ def of_service(service: Service) -> Iterator[Grant]:
             from_=from_,
             to=to,
             service=service.key,
-            actions=CASE_ACTIONS,
+            actions=tuple(sorted(CASE_ACTIONS + (CLEARING_ACTIONS if service.postings else ()))),
             purpose=service.key,
             basis=tuple(sorted(service.basis)),
             fields=tuple(sorted({*names, ATTACHMENT})),

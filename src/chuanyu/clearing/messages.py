@@ -1,0 +1,146 @@
+"""What this node takes from the other one about money: signed statements, payment orders, prepayments. None is just believed."""
+
+from decimal import Decimal
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from chuanyu.clearing import actions, legs, orders, periods, signed, windows
+from chuanyu.clearing import differences as differences  # registers the query
+from chuanyu.clearing.letters import ORDER, PREPAID, WINDOW
+from chuanyu.clearing.models import Instruction, Order, Prepayment, Window
+from chuanyu.clearing.signed import Statement
+from chuanyu.core import days
+from chuanyu.core.text import Text
+from chuanyu.exchange.envelope import Envelope
+from chuanyu.exchange.handlers import NotYet, Refused, message
+
+MALFORMED = Text("消息内容的格式不对。", "The message does not have the shape it should.")
+NOT_YOURS = Text("对账单或支付单的双方与收发单位不符。", "It is not between the agencies that sent and received it.")
+BAD_SIGNATURE = Text("对账单的签名不正确。", "The statement's signature is wrong.")
+TOO_LATE = Text("这个窗口双方已经签字关闭。", "Both sides have signed and closed this window.")
+AMOUNT = Text("支付单金额与双方签署的对账单不符。", "The order's amount is not what both sides signed.")
+T = TypeVar("T")
+
+
+class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of clearing.window."""
+
+    statement: Statement
+    signature: dict[str, str]
+
+
+class OrderTold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of clearing.order: for a window (`period`), or for one transfer that settles alone."""
+
+    number: str
+    payer: str
+    payee: str
+    amount: int
+    unit: str
+    state: str
+    period: str = ""
+    cycle: str = "gross"
+    transfer: UUID | None = None
+
+
+class Prepaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of clearing.prepaid."""
+
+    id: UUID
+    amount: int
+    unit: str
+    yellow: Decimal
+    red: Decimal
+
+
+@message(WINDOW)
+def take_statement(envelope: Envelope, person: UUID | None) -> None:
+    """The peer's signed statement of a window. Its period must be over here too: no node closes another's day."""
+    body = _body(envelope, Signed)
+    own, peer, statement = envelope.to_agency, envelope.from_agency, body.statement
+    if statement.service != envelope.service or statement.paid.keys() != {f"{own}>{peer}", f"{peer}>{own}"}:
+        raise Refused("not_yours", NOT_YOURS)
+    if not signed.verified(statement, body.signature, node=envelope.from_node):
+        raise Refused("bad_signature", BAD_SIGNATURE)
+    try:
+        last = periods.last_day(statement.period)
+    except ValueError:
+        raise Refused("malformed", MALFORMED) from None
+    known = Window.objects.filter(
+        service=statement.service, own=own, peer=peer, period=statement.period, unit=statement.unit, cycle=statement.cycle
+    ).first()  # fmt: skip
+    if last >= days.today() and (known is None or known.state == Window.State.OPEN):
+        raise NotYet("window_open")
+    try:
+        windows.told(own=own, peer=peer, statement=statement, signature=body.signature)
+    except windows.Closed:
+        raise Refused("window_closed", TOO_LATE) from None
+
+
+@message(ORDER)
+def take_order(envelope: Envelope, person: UUID | None) -> None:
+    """The peer issued or paid an order, or has received what we paid. It must fit what both signed."""
+    body = _body(envelope, OrderTold)
+    own, peer = envelope.to_agency, envelope.from_agency
+    if {body.payer, body.payee} != {own, peer} or body.state not in Order.State:
+        raise Refused("not_yours", NOT_YOURS)
+    by_payee = body.state == Order.State.RECEIVED  # each side speaks for its own bank
+    if (body.payee if by_payee else body.payer) != peer:
+        raise Refused("not_yours", NOT_YOURS)
+    order = Order.objects.select_for_update().filter(number=body.number).first()
+    if order is None:
+        if by_payee:
+            raise Refused("malformed", MALFORMED)
+        order = _new_order(envelope, body)
+    if (order.payer, order.payee, order.amount, order.unit) != (body.payer, body.payee, body.amount, body.unit):
+        raise Refused("amount", AMOUNT)
+    orders.told(order, body.state)
+
+
+def _new_order(envelope: Envelope, body: OrderTold) -> Order:
+    own, peer = envelope.to_agency, envelope.from_agency
+    window, instruction = None, None
+    if body.period:
+        window = Window.objects.filter(
+            service=envelope.service, own=own, peer=peer, period=body.period, unit=body.unit, cycle=body.cycle
+        ).first()  # fmt: skip
+        if window is None or window.state in (Window.State.OPEN, Window.State.CLOSING):
+            raise NotYet("window_open")
+        if (body.payer, body.payee, body.amount) not in orders.expected(window):
+            raise Refused("amount", AMOUNT)
+    else:
+        instruction = Instruction.objects.filter(pk=body.transfer, status=Instruction.Status.POSTED).first()
+        if instruction is None:
+            raise NotYet("transfer_missing")
+        if instruction.amount != body.amount or instruction.own != own or instruction.peer != peer:
+            raise Refused("amount", AMOUNT)
+    return orders.note(
+        number=body.number, payer=body.payer, payee=body.payee, service=envelope.service, amount=body.amount,
+        unit=body.unit, window=window, instruction=instruction,
+    )  # fmt: skip
+
+
+@message(PREPAID)
+def take_prepaid(envelope: Envelope, person: UUID | None) -> None:
+    """The peer has put money in advance: our book follows under the same id."""
+    body = _body(envelope, Prepaid)
+    if body.amount <= 0:
+        raise Refused("malformed", MALFORMED)
+    own, peer = envelope.to_agency, envelope.from_agency
+    Prepayment.objects.update_or_create(
+        book=f"{own.partition('/')[2]}/{envelope.service}", peer=peer, side=Instruction.Side.PAYEE, unit=body.unit,
+        defaults={"service": envelope.service, "own": own, "yellow": body.yellow, "red": body.red},
+    )  # fmt: skip
+    actions.instruct(
+        id=body.id, case=None, sequence=0, service=envelope.service, name=legs.PREPAYMENT, side="payee", payer=peer,
+        payee=own, amount=body.amount, unit=body.unit, cycle="gross",
+    )  # fmt: skip
+
+
+def _body(envelope: Envelope, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(envelope.document, kind)
+    except msgspec.ValidationError as error:
+        raise Refused("malformed", MALFORMED) from error

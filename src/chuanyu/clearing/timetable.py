@@ -1,0 +1,42 @@
+"""When windows close and orders are to be paid, from the service's own parameters where it has them.
+
+`declare_day`: the day of the next month on which a month is declared, that is signed. Without it, and for days, a window
+closes the day after its period. `pay_months`: whole months after the period within which its orders must be paid.
+"""
+
+from datetime import date, timedelta
+
+from chuanyu.clearing import periods
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.days import add_months
+from chuanyu.core.parameters import NoParameter, Parameters
+from chuanyu.identity.here import here
+
+DECLARE, PAY = "declare_day", "pay_months"
+
+
+def closes(service: str, period: str) -> date:
+    """The first day on which the window of `period` is to be closed."""
+    last = periods.last_day(period)
+    day = _parameter(service, DECLARE, last)
+    if day is None or periods.kind_of(period) == "day":
+        return last + timedelta(days=1)
+    following = periods.last_day(periods.following(period))
+    return following.replace(day=min(max(day, 1), following.day))
+
+
+def pay_by(service: str, period: str) -> date | None:
+    """The last day on which the orders of `period` may be paid; None when the service sets none."""
+    last = periods.last_day(period)
+    months = _parameter(service, PAY, last)
+    return None if months is None else add_months(last, months)
+
+
+def _parameter(service: str, key: str, day: date) -> int | None:
+    declared = catalogue().get(service)
+    if declared is None or key not in declared.parameters:
+        return None
+    try:
+        return int(getattr(Parameters(declared.parameters, day, here()), key))
+    except NoParameter:
+        return None
