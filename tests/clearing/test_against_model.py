@@ -46,7 +46,9 @@ class World:
             self.windows_move()
         elif happening < 0.1:
             account = self.chance.choice([self.book.accounts[4], self.book.accounts[8]])
-            assert self.book.one("SELECT ledger.close(%s, %s)", self.book.number, account)[0] == self.ledger.close(account)
+            assert self.book.one("SELECT ledger.close(%s, %s)", self.book.number, account)[0] == self.ledger.close(
+                account
+            )
         elif happening < 0.14:
             self.expire()
         else:
@@ -55,7 +57,11 @@ class World:
             mirror = self.chance.random() < 0.2
             found = self.book.post(*batch, window=window, mirror=mirror)
             expected = self.ledger.post(batch, now=self.now, window=window, mirror=mirror)
-            wrong = [(i, *three) for i, three in enumerate(zip(batch, found, expected, strict=True)) if found[i] != expected[i]]
+            wrong = [
+                (i, *three)
+                for i, three in enumerate(zip(batch, found, expected, strict=True))
+                if found[i] != expected[i]
+            ]
             assert wrong == [], [t for t in batch if t.chain or t.origin]
             self.known += batch
             return len(batch)
@@ -141,7 +147,9 @@ class World:
 
     def origin(self, kind: int, batch: list[Transfer]) -> dict[str, Any]:
         """What it refers to: mostly something that fits, also in this batch."""
-        wanted = {POST: [PENDING], VOID: [PENDING], EXPIRE: [PENDING], REVERSAL: [PLAIN, POST]}.get(kind, [PLAIN, POST, REVERSAL])
+        wanted = {POST: [PENDING], VOID: [PENDING], EXPIRE: [PENDING], REVERSAL: [PLAIN, POST]}.get(
+            kind, [PLAIN, POST, REVERSAL]
+        )
         pool = batch if batch and self.chance.random() < 0.3 else self.known[-200:]
         if self.chance.random() < 0.9:
             pool = [t for t in pool if t.kind in wanted]
@@ -169,14 +177,25 @@ class World:
             expected = (ours.unit, ours.balance, ours.out, ours.incoming, len(ours.entries), ours.closed)
             assert (unit, balance, out, incoming, seq, closed) == expected
             rows = ask(
-                "SELECT transfer, amount, after, seq FROM ledger.entry WHERE book = %s AND account = %s ORDER BY at, seq", id_
+                "SELECT transfer, amount, after, seq FROM ledger.entry WHERE book = %s AND account = %s ORDER BY at, seq",
+                id_,
             )
             assert [row[3] for row in rows] == list(range(1, seq + 1))
             assert [tuple(row[:3]) for row in rows] == ours.entries
         assert sum(account.balance for account in self.ledger.accounts.values()) == 0
-        rows = ask("SELECT id, status, kind, \"window\", mirror, origin, amount, expires FROM ledger.transfer WHERE book = %s")
+        rows = ask(
+            'SELECT id, status, kind, "window", mirror, origin, amount, expires FROM ledger.transfer WHERE book = %s'
+        )
         assert {row[0]: tuple(row[1:]) for row in rows} == {
-            id_: (k.status, k.transfer.kind, k.window, k.mirror, k.transfer.origin, k.transfer.amount, k.transfer.expires)
+            id_: (
+                k.status,
+                k.transfer.kind,
+                k.window,
+                k.mirror,
+                k.transfer.origin,
+                k.transfer.amount,
+                k.transfer.expires,
+            )
             for id_, k in self.ledger.kept.items()
         }
 
@@ -195,5 +214,3 @@ def test_random_transfers_equal_the_model(node: Any, owner: Any, seed: int) -> N
     print(f"seed {seed}: {sent} transfers, kept by (kind, status): {sorted(kinds.items())}")
     assert {kind for kind, status in kinds if status == model.POSTED} == set(range(7))
     assert {status for _, status in kinds} == model.KEPT
-
-

@@ -26,9 +26,7 @@ CLIENTS = 16
 def clients(transactional_db: None, own_place: place.Place) -> Iterator[list[psycopg.Connection[Any]]]:
     """Sixteen connections as the node's role."""
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(psycopg.connect(own_place.database_url, autocommit=True)) for _ in range(CLIENTS)
-        ]
+        yield [stack.enter_context(psycopg.connect(own_place.database_url, autocommit=True)) for _ in range(CLIENTS)]
 
 
 def together(clients: list[psycopg.Connection[Any]], work: Callable[[int, psycopg.Connection[Any]], Any]) -> list[Any]:
@@ -99,10 +97,14 @@ def test_sixteen_connections_on_two_hot_accounts_never_deadlock(clients: list[An
                 kind = chance.choice((0, 0, PENDING))
                 batch.append(Transfer(id=uuid7(), debit=debit, credit=credit, amount=amount, kind=kind))
                 if kind == PENDING:
-                    batch.append(Transfer(id=uuid7(), debit=debit, credit=credit, amount=amount, kind=POST, origin=batch[-1].id))
+                    batch.append(
+                        Transfer(id=uuid7(), debit=debit, credit=credit, amount=amount, kind=POST, origin=batch[-1].id)
+                    )
                 elif chance.random() < 0.3:
                     again = batch[-1].id
-                    batch.append(Transfer(id=uuid7(), debit=credit, credit=debit, amount=1, kind=REVERSAL, origin=again))
+                    batch.append(
+                        Transfer(id=uuid7(), debit=credit, credit=debit, amount=1, kind=REVERSAL, origin=again)
+                    )
             seen.update(mine.post(*batch))
         return seen
 

@@ -56,7 +56,9 @@ def book(node: psycopg.Connection[Any]) -> Book:
 def move(book: Book, debit: int, credit: int, amount: int, **more: Any) -> Transfer:
     """A transfer between accounts by their place in the fixture."""
     accounts = book.accounts
-    return Transfer(id=more.pop("id", None) or uuid7(), debit=accounts[debit], credit=accounts[credit], amount=amount, **more)
+    return Transfer(
+        id=more.pop("id", None) or uuid7(), debit=accounts[debit], credit=accounts[credit], amount=amount, **more
+    )
 
 
 def stored(book: Book, transfer: Transfer) -> int | None:
@@ -68,7 +70,8 @@ def stored(book: Book, transfer: Transfer) -> int | None:
 def row(book: Book, account: int) -> tuple[int, int, int]:
     """(balance, pending out, pending in) of an account by its place."""
     (found,) = book.all(
-        "SELECT balance, pending_out, pending_in FROM ledger.account WHERE book = %s AND id = %s", book.accounts[account]
+        "SELECT balance, pending_out, pending_in FROM ledger.account WHERE book = %s AND id = %s",
+        book.accounts[account],
     )
     return found  # type: ignore[no-any-return]
 
@@ -118,7 +121,12 @@ def test_a_ceiling_holds_for_what_has_come_and_what_may_come(book: Book) -> None
 
 
 def test_a_refusal_in_the_middle_does_not_disturb_those_after_it(book: Book) -> None:
-    batch = [move(book, FUND, OTHER, 5), move(book, TREASURY, FUND, 10), move(book, FUND, OTHER, 6), move(book, FUND, OTHER, 5)]
+    batch = [
+        move(book, FUND, OTHER, 5),
+        move(book, TREASURY, FUND, 10),
+        move(book, FUND, OTHER, 6),
+        move(book, FUND, OTHER, 5),
+    ]
     assert book.post(*batch) == [FLOOR, POSTED, POSTED, FLOOR]
     assert row(book, FUND)[0] == 4
 
@@ -220,7 +228,11 @@ def test_a_pending_resolves_once(book: Book) -> None:
     assert row(book, FUND) == (40, 0, 0)
     other = move(book, TREASURY, FUND, 40, kind=PENDING)
     late = move(book, TREASURY, FUND, 1, kind=POST, origin=other.id)
-    assert book.post(other, move(book, TREASURY, FUND, 40, kind=VOID, origin=other.id), late) == [POSTED, POSTED, ALREADY_VOIDED]
+    assert book.post(other, move(book, TREASURY, FUND, 40, kind=VOID, origin=other.id), late) == [
+        POSTED,
+        POSTED,
+        ALREADY_VOIDED,
+    ]
 
 
 def test_a_post_takes_no_more_than_was_reserved_and_the_same_accounts(book: Book) -> None:
@@ -231,7 +243,9 @@ def test_a_post_takes_no_more_than_was_reserved_and_the_same_accounts(book: Book
     assert row(book, FUND) == (0, 0, 40)
 
 
-def test_what_has_expired_is_given_back_once_and_can_no_longer_be_posted(book: Book, owner: psycopg.Connection[Any]) -> None:
+def test_what_has_expired_is_given_back_once_and_can_no_longer_be_posted(
+    book: Book, owner: psycopg.Connection[Any]
+) -> None:
     pending = move(book, TREASURY, FUND, 40, kind=PENDING, expires=datetime.now(UTC) + SOON)
     early = move(book, TREASURY, FUND, 40, kind=EXPIRE, origin=pending.id)
     assert book.post(pending, early) == [POSTED, MISMATCH]
@@ -283,7 +297,11 @@ def test_an_adjustment_undoes_all_of_it_once(book: Book) -> None:
 
 
 def test_a_chain_is_posted_all_or_none_and_the_one_that_failed_keeps_its_reason(book: Book) -> None:
-    chain = [move(book, TREASURY, FUND, 10, chain=1), move(book, FUND, OTHER, 11, chain=1), move(book, TREASURY, FUND, 1, chain=1)]
+    chain = [
+        move(book, TREASURY, FUND, 10, chain=1),
+        move(book, FUND, OTHER, 11, chain=1),
+        move(book, TREASURY, FUND, 1, chain=1),
+    ]
     after = move(book, TREASURY, FUND, 7)
     assert book.post(*chain, after) == [LINKED, FLOOR, LINKED, POSTED]
     assert row(book, FUND) == (7, 0, 0)
@@ -359,12 +377,16 @@ def test_any_balance_as_of_any_moment_is_one_index_probe(book: Book, owner: psyc
     for amount in range(1, 200):
         book.post(move(book, TREASURY, FUND, amount), move(book, TREASURY, OTHER, 1))
     owner.execute("ANALYZE ledger.entry")
-    entries = book.all("SELECT at, seq, after FROM ledger.entry WHERE book = %s AND account = %s ORDER BY seq", book.accounts[FUND])
+    entries = book.all(
+        "SELECT at, seq, after FROM ledger.entry WHERE book = %s AND account = %s ORDER BY seq", book.accounts[FUND]
+    )
     assert [e[0] for e in entries] == sorted(e[0] for e in entries)
     ask = "SELECT after FROM ledger.entry WHERE book = %s AND account = %s AND at <= %s ORDER BY at DESC, seq DESC LIMIT 1"
     for at, _, after in entries[::20]:
         assert book.all(ask, book.accounts[FUND], at) == [(after,)]
-    plan = "\n".join(line for (line,) in book.all("EXPLAIN (ANALYZE, BUFFERS OFF) " + ask, book.accounts[FUND], entries[100][0]))
+    plan = "\n".join(
+        line for (line,) in book.all("EXPLAIN (ANALYZE, BUFFERS OFF) " + ask, book.accounts[FUND], entries[100][0])
+    )
     assert "Index Scan Backward using entry_pkey" in plan
     assert re.search(r"actual time=\S+ rows=1", plan) and "Sort" not in plan and "Filter" not in plan
 

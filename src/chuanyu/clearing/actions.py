@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from chuanyu.clearing import legs, periods, windows
-from chuanyu.clearing.models import Difference, Instruction, Prepayment
+from chuanyu.clearing.models import NO_CASE, Difference, Instruction, Prepayment
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.text import Text
@@ -71,7 +71,7 @@ def instruct(
     nothing = side == Instruction.Side.PAYEE and not moves
     made = Instruction.objects.create(
         pk=id,
-        case=case,
+        case=case or NO_CASE,
         sequence=sequence,
         service=service,
         name=name,
@@ -157,11 +157,15 @@ def prepay(
 # --- differences -----------------------------------------------------------------------------------------------------
 
 NOT_ALLOWED = ClearingError(
-    "not_allowed", Text("只有本单位的负责人或专班可以处理。", "Only an officer of the agency, or the office, may do this.")
+    "not_allowed",
+    Text("只有本单位的负责人或专班可以处理。", "Only an officer of the agency, or the office, may do this."),
 )
 NOTHING_HERE = ClearingError(
     "nothing_here",
-    Text("这笔差异在本节点没有分录，应由对方调整。", "This node has no transfer for this line; the other side adjusts it."),
+    Text(
+        "这笔差异在本节点没有分录，应由对方调整。",
+        "This node has no transfer for this line; the other side adjusts it.",
+    ),
 )
 NO_REASON = ClearingError("no_reason", Text("请写明调整的原因。", "Say why it is adjusted."))
 RESOLVED = ClearingError("resolved", Text("这笔差异已经处理。", "This difference has been dealt with."))
@@ -196,7 +200,7 @@ def adjust(*, difference: int, actor: Actor, note: str) -> Instruction:
         window=periods.kind_of(window.period),
     )  # fmt: skip
     made = Instruction.objects.create(
-        pk=uuid7(), case=None, sequence=0, service=window.service, name="adjustment", kind=Instruction.Kind.ADJUST,
+        pk=uuid7(), case=NO_CASE, sequence=0, service=window.service, name="adjustment", kind=Instruction.Kind.ADJUST,
         side=Instruction.Side.PAYEE if line.mirror else Instruction.Side.PAYER, of=line.transfer, payer=payer, payee=payee,
         amount=abs(line.ours), unit=window.unit, cycle=window.cycle, window=entered,
     )  # fmt: skip

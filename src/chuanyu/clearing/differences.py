@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from chuanyu.clearing import letters, signed
 from chuanyu.clearing.models import Difference, Instruction, Window
+from chuanyu.clearing.signed import Scope
 from chuanyu.core.canonical import digest
 from chuanyu.exchange.errors import ExchangeError
 from chuanyu.exchange.handlers import Asked, query
-from chuanyu.identity.here import here
 
 PATIENCE = 60.0  # seconds after closing began in which what differs is taken to be on its way
 
@@ -36,7 +36,10 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked about a window. `paid_by_you`: the direction, as the asked one sees it. `bucket` None: all hashes."""
+    """What is asked about a window, or (no period) about what settled alone.
+
+    `paid_by_you`: the direction, as the asked one sees it. `bucket` None: all hashes.
+    """
 
     period: str
     unit: str
@@ -65,20 +68,22 @@ def work() -> int:
 def compare(window: Window) -> list[Line]:
     """Ask the peer and keep what differs; lines that no longer do are resolved. Raises exchange's errors."""
     pair = _pair(window)
-    found = list(lines(window))
+    found = list(lines(Scope.of(window)))
     keep(window, found)
     Window.objects.filter(pk=window.pk).update(compared=pair)
     return found
 
 
-def lines(window: Window) -> Iterator[Line]:
-    """What differs now, asked of the peer."""
+def lines(scope: Scope) -> Iterator[Line]:
+    """What differs now, asked of the peer. The payer's side is read last, so what is on its way only ever lacks its mirror."""
     for mirror in (False, True):
-        ours = signed.buckets(window, mirror=mirror)
-        theirs = {int(k): signed.Line(*v) for k, v in _ask(window, mirror, None)["buckets"].items()}
+        ours = signed.buckets(scope, mirror=mirror)
+        theirs = {int(k): signed.Line(*v) for k, v in _ask(scope, mirror, None)["buckets"].items()}
         for number in sorted(n for n in ours.keys() | theirs.keys() if ours.get(n) != theirs.get(n)):
-            here_ = signed.bucket(window, number, mirror=mirror)
-            there = {UUID(id_): int(amount) for id_, amount in _ask(window, mirror, number)["transfers"]}
+            here_ = signed.bucket(scope, number, mirror=mirror)
+            there = {UUID(id_): int(amount) for id_, amount in _ask(scope, mirror, number)["transfers"]}
+            if not mirror:
+                here_ = signed.bucket(scope, number, mirror=mirror)
             for id_ in sorted(here_.keys() | there.keys()):
                 if here_.get(id_) != there.get(id_):
                     yield Line(id_, mirror, here_.get(id_), there.get(id_))
@@ -97,19 +102,19 @@ def keep(window: Window, found: list[Line]) -> None:
         row.save()
     for row in known.values():
         if row.resolved is None:
-            adjusted = Instruction.objects.filter(of=row.transfer, kind=Instruction.Kind.ADJUST, status="posted").exists()
+            adjusted = Instruction.objects.filter(
+                of=row.transfer, kind=Instruction.Kind.ADJUST, status="posted"
+            ).exists()
             row.resolved, row.how = now, How.ADJUSTED if adjusted or row.by else How.ARRIVED
             row.save(update_fields=["resolved", "how"])
 
 
-def _ask(window: Window, mirror: bool, bucket: int | None) -> dict[str, Any]:
-    question = Question(
-        period=window.period, unit=window.unit, cycle=window.cycle, paid_by_you=mirror, bucket=bucket
-    )
+def _ask(scope: Scope, mirror: bool, bucket: int | None) -> dict[str, Any]:
+    question = Question(period=scope.period, unit=scope.unit, cycle=scope.cycle, paid_by_you=mirror, bucket=bucket)
     return letters.ask(
-        own=window.own,
-        peer=window.peer,
-        service=window.service,
+        own=scope.own,
+        peer=scope.peer,
+        service=scope.service,
         action=letters.DIFFERENCE,
         document=msgspec.to_builtins(question),
     )
@@ -127,17 +132,19 @@ async def tell(asked: Asked) -> dict[str, Any]:
     """This node's hashes of a window, or the transfers of one bucket; of a window that is not here: nothing."""
     envelope = asked.envelope
     question = msgspec.convert(envelope.document, Question)
-    row = await asked.connection.fetchrow(
-        "SELECT book, number FROM clearing_window WHERE service = $1 AND own = $2 AND peer = $3"
-        " AND period = $4 AND unit = $5 AND cycle = $6",
-        envelope.service, envelope.to_agency, envelope.from_agency, question.period, question.unit, question.cycle,
-    )  # fmt: skip
-    if row is None or envelope.to_node != here():
-        return {"buckets": {}, "transfers": []}
-    places = ("ledger.number($1)", "$2", "$3", "$4")
-    given = (row["book"], row["number"], not question.paid_by_you)
+    book, number = f"{envelope.to_agency.partition('/')[2]}/{envelope.service}", 0
+    if question.period:
+        number = await asked.connection.fetchval(
+            "SELECT number FROM clearing_window WHERE book = $1 AND peer = $2 AND period = $3 AND unit = $4 AND cycle = $5",
+            book, envelope.from_agency, question.period, question.unit, question.cycle,
+        )  # fmt: skip
+        if number is None:
+            return {"buckets": {}, "transfers": []}
+    places = {"b": "$1::text", "w": "$2::int" if number else "$2::text", "m": "$3::boolean", "k": "$4::int"}
+    given = (book, number or envelope.from_agency, not question.paid_by_you)
+    rows_of = signed.rows_of(number)
     if question.bucket is None:
-        rows = await asked.connection.fetch(signed.sql_for(signed.BY_BUCKET, places), *given)
+        rows = await asked.connection.fetch(signed.by_bucket(rows_of).format(**places), *given)
         return {"buckets": {str(r[0]): [r[1], r[2], r[3]] for r in rows}}
-    rows = await asked.connection.fetch(signed.sql_for(signed.ONE_BUCKET, places), *given, question.bucket)
+    rows = await asked.connection.fetch(signed.in_bucket(rows_of).format(**places), *given, question.bucket)
     return {"transfers": [[str(r[0]), r[1]] for r in rows]}

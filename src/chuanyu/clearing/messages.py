@@ -111,6 +111,8 @@ def _new_order(envelope: Envelope, body: OrderTold) -> Order:
         if (body.payer, body.payee, body.amount) not in orders.expected(window):
             raise Refused("amount", AMOUNT)
     else:
+        if body.transfer is None:
+            raise Refused("malformed", MALFORMED)
         instruction = Instruction.objects.filter(pk=body.transfer, status=Instruction.Status.POSTED).first()
         if instruction is None:
             raise NotYet("transfer_missing")

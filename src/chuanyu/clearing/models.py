@@ -1,7 +1,11 @@
 """What clearing stores beside the ledger itself (ledger.sql): what is to be posted, and what windows become of."""
 
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
+
+NO_CASE = UUID(int=0)
 
 
 class Window(models.Model):
@@ -32,7 +36,9 @@ class Window(models.Model):
     signature = models.JSONField(null=True)
     theirs = models.JSONField(null=True)
     their_signature = models.JSONField(null=True)
-    compared = models.CharField(max_length=64, blank=True, help_text="digest of the two statements last compared by line")
+    compared = models.CharField(
+        max_length=64, blank=True, help_text="digest of the two statements last compared by line"
+    )
     cleared_out = models.BooleanField(default=False, help_text="what we owed is booked as paid")
     cleared_in = models.BooleanField(default=False, help_text="what they owed is booked as received")
     opened = models.DateTimeField(auto_now_add=True)
@@ -71,7 +77,7 @@ class Instruction(models.Model):
         EXPIRED = "expired"  # a reservation that ran out of time and was given back
 
     id = models.UUIDField(primary_key=True)
-    case = models.UUIDField(db_index=True, null=True, help_text="null: an officer or a program of this node asked")
+    case = models.UUIDField(db_index=True, help_text="NO_CASE: an officer or a program of this node asked")
     sequence = models.PositiveIntegerField(help_text="of the event it commits with")
     service = models.CharField(max_length=64)
     name = models.CharField(max_length=64, help_text="the posting's name in the service")
@@ -186,7 +192,9 @@ class BankLine(models.Model):
     amount = models.BigIntegerField()
     day = models.DateField()
     order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="bank_lines")
-    problem = models.CharField(max_length=32, blank=True, help_text="unknown_order | amount_differs | wrong_direction | twice")
+    problem = models.CharField(
+        max_length=32, blank=True, help_text="unknown_order | amount_differs | wrong_direction | twice"
+    )
     at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -59,7 +59,11 @@ def issue(window: Window) -> None:
     """Issue what this node pays for a window that has just closed, in the caller's transaction."""
     for payer, payee, amount in expected(window):
         if payer == window.own:
-            _tell(_create(payer=payer, payee=payee, service=window.service, amount=amount, unit=window.unit, window=window))
+            _tell(
+                _create(
+                    payer=payer, payee=payee, service=window.service, amount=amount, unit=window.unit, window=window
+                )
+            )
     _settle(window)
 
 
@@ -204,6 +208,7 @@ def _settle(window: Window) -> None:
     orders = {(o.payer, o.payee): o for o in window.orders.all()}
     wanted = expected(window)
     states = [(payer, orders[payer, payee].state if (payer, payee) in orders else "") for payer, payee, _ in wanted]
+    assert window.statement is not None  # it was signed
     we_paid = all(state in PAID for payer, state in states if payer == window.own)
     we_got = all(state == State.RECEIVED for payer, state in states if payer != window.own)
     alone = window.cycle == "gross" and all(int(line["sum"]) >= 0 for line in window.statement["paid"].values())

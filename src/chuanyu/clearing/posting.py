@@ -15,7 +15,7 @@ from django.utils import timezone
 from chuanyu.clearing import batches, booking, legs, orders, prepaid
 from chuanyu.clearing.batches import Posting
 from chuanyu.clearing.booking import REASONS
-from chuanyu.clearing.models import Instruction
+from chuanyu.clearing.models import NO_CASE, Instruction
 from chuanyu.identity import sql
 
 __all__ = ["REASONS", "Instruction", "expire", "expired", "settled", "work"]
@@ -135,7 +135,11 @@ def _store_one(id_: UUID, status: int) -> int:
     fresh = Instruction.objects.select_for_update(of=("self",)).select_related("window").get(pk=id_)
     if fresh.status != Status.WAITING:
         return 0
-    if status == UNKNOWN_TRANSFER and Instruction.objects.filter(pk=fresh.of, status=Status.WAITING).exists():
+    if (
+        status == UNKNOWN_TRANSFER
+        and fresh.of
+        and Instruction.objects.filter(pk=fresh.of, status=Status.WAITING).exists()
+    ):
         return 0  # it came before what it refers to: next time
     fresh.status = Status.POSTED if status == 0 else Status.REFUSED
     fresh.reason = REASONS.get(status, "")
@@ -143,7 +147,7 @@ def _store_one(id_: UUID, status: int) -> int:
     fresh.save(update_fields=["status", "reason", "settled"])
     if status == 0:
         _follow(fresh)
-    if fresh.case is not None:
+    if fresh.case != NO_CASE:
         for handler in _settled:
             handler(fresh)
     return 1
@@ -151,14 +155,14 @@ def _store_one(id_: UUID, status: int) -> int:
 
 def _follow(instruction: Instruction) -> None:
     """What else a posted transfer brings about, in the transaction that stores it."""
-    if instruction.side == Side.PAYER and instruction.kind in (Kind.POST, Kind.VOID):
+    if instruction.of and instruction.side == Side.PAYER and instruction.kind in (Kind.POST, Kind.VOID):
         Instruction.objects.filter(pk=instruction.of, kind=Kind.PENDING).update(ended=instruction.kind)
     if instruction.kind in (Kind.PENDING, Kind.VOID, Kind.ADJUST):
         return
     same_node = instruction.payer.partition("/")[0] == instruction.payee.partition("/")[0]
     if same_node and instruction.side == Side.PAYER and instruction.payer != instruction.payee:
         _mirror_here(instruction)
-    if instruction.name == legs.PREPAYMENT and instruction.case is None:
+    if instruction.name == legs.PREPAYMENT and instruction.case == NO_CASE:
         prepaid.opened(instruction)
     if instruction.window is None and instruction.payer != instruction.payee:
         orders.issue_alone(instruction)
@@ -173,7 +177,7 @@ def _mirror_here(instruction: Instruction) -> None:
     Instruction.objects.get_or_create(
         pk=mirrored,
         defaults={
-            "case": None,
+            "case": NO_CASE,
             "sequence": instruction.sequence,
             "service": instruction.service,
             "name": instruction.name,
@@ -227,6 +231,6 @@ def _store_expiry(id_: UUID) -> None:
         return
     pending.status, pending.ended, pending.reason = Status.EXPIRED, "expire", "expired"
     pending.save(update_fields=["status", "ended", "reason"])
-    if pending.case is not None:
+    if pending.case != NO_CASE:
         for handler in _expired:
             handler(pending)

@@ -67,5 +67,7 @@ def gauge(row: Prepayment, balance: int) -> Gauge:
     used = row.opening - balance
     share = Decimal(used) / row.opening if row.opening else Decimal(0)
     level = "red" if share >= row.red else "yellow" if share >= row.yellow else ""
-    fields: dict[str, Any] = {name: getattr(row, name) for name in ("service", "own", "peer", "side", "unit", "opening")}
+    fields: dict[str, Any] = {
+        name: getattr(row, name) for name in ("service", "own", "peer", "side", "unit", "opening")
+    }
     return Gauge(**fields, balance=balance, used=used, share=share, yellow=row.yellow, red=row.red, level=level)

@@ -235,8 +235,9 @@ def _window(row: models.Window) -> Window:
 
 
 def _order(row: models.Order) -> Order:
+    case = row.instruction.case if row.instruction else models.NO_CASE
     return Order(
         number=row.number, service=row.service, payer=row.payer, payee=row.payee, amount=row.amount, unit=row.unit,
         state=row.state, issued=row.issued, paid=row.paid, received=row.received, window=row.window_id,
-        period=row.window.period if row.window else "", case=row.instruction.case if row.instruction else None,
+        period=row.window.period if row.window else "", case=None if case == models.NO_CASE else case,
     )  # fmt: skip

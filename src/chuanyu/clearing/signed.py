@@ -5,6 +5,7 @@ seen too. A reversal counts negative; a transfer that was adjusted counts no mor
 """
 
 import base64
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -17,23 +18,41 @@ from chuanyu.exchange.compact import b64
 from chuanyu.identity import sql
 from chuanyu.identity.here import here, home
 
-BUCKETS = 256  # a difference is looked for by the last byte of the id, which is random: one bucket in 256 is fetched
-
-# `{0}` book, `{1}` window, `{2}` mirror. All rows of a window lie between its first and its last moment (a BRIN index).
-_ROWS = """
+# A difference is looked for by the last byte of the id, which is random: of 256 buckets only those that differ are fetched
+# What is counted. Placeholders: {b} book, {w} window, {m} mirror; rows of a window lie after it opened (a BRIN index)
+_MOVED = """
   SELECT t.id, CASE WHEN t.kind = 5 THEN -t.amount ELSE t.amount END AS amount
     FROM ledger.transfer t
-   WHERE t.book = {0} AND t."window" = {1} AND t.mirror = {2} AND t.status = 0 AND t.kind IN (0, 2, 5)
-     AND t.at >= (SELECT w.opened FROM ledger.window w WHERE w.book = {0} AND w.id = {1})
+   WHERE t.book = ledger.number({b}) AND t.mirror = {m} AND t.status = 0 AND t.kind IN (0, 2, 5)
      AND NOT EXISTS (SELECT FROM ledger.transfer a
                       WHERE a.book = t.book AND a.origin = t.id AND a.status = 0 AND a.kind = 6)
 """
-_HASH = "encode(sha256(coalesce(string_agg(uuid_send(r.id) || int8send(r.amount), ''::bytea ORDER BY r.id), '')), 'hex')"
-TOTAL = f"SELECT count(*), coalesce(sum(r.amount), 0)::text, {_HASH} FROM ({_ROWS}) r"
-BY_BUCKET = f"""
-SELECT get_byte(uuid_send(r.id), 15) AS bucket, count(*), coalesce(sum(r.amount), 0)::text, {_HASH} FROM ({_ROWS}) r GROUP BY 1 ORDER BY 1
-"""
-ONE_BUCKET = f"SELECT r.id, r.amount FROM ({_ROWS}) r WHERE get_byte(uuid_send(r.id), 15) = {{3}} ORDER BY r.id"
+IN_WINDOW = f"""{_MOVED} AND t."window" = {{w}}
+     AND t.at >= (SELECT w.opened FROM ledger.window w WHERE w.book = t.book AND w.id = t."window")"""
+# what settled alone with one peer; here {w} is that agency
+ALONE = f"""{_MOVED} AND t."window" = 0 AND t.id IN (
+       SELECT i.id FROM clearing_instruction i WHERE i.window_id IS NULL AND i.status = 'posted' AND {{w}} IN (i.payer, i.payee)
+          AND i.service = split_part({{b}}, '/', 2) AND split_part(i.payer, '/', 1) <> split_part(i.payee, '/', 1))"""
+
+_HASH = (
+    "encode(sha256(coalesce(string_agg(uuid_send(r.id) || int8send(r.amount), ''::bytea ORDER BY r.id), '')), 'hex')"
+)
+_LINE = f"count(*), coalesce(sum(r.amount), 0)::text, {_HASH}"
+
+
+def total(rows: str) -> str:
+    """SQL for count, sum and hash of these rows."""
+    return f"SELECT {_LINE} FROM ({rows}) r"
+
+
+def by_bucket(rows: str) -> str:
+    """SQL for bucket, count, sum and hash of each bucket that has any."""
+    return f"SELECT get_byte(uuid_send(r.id), 15) AS bucket, {_LINE} FROM ({rows}) r GROUP BY 1 ORDER BY 1"
+
+
+def in_bucket(rows: str) -> str:
+    """SQL for id and amount of one bucket, {k}."""
+    return f"SELECT r.id, r.amount FROM ({rows}) r WHERE get_byte(uuid_send(r.id), 15) = {{k}} ORDER BY r.id"
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -63,9 +82,36 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return found
 
 
-def sql_for(statement: str, placeholders: tuple[str, ...]) -> str:
-    """One of the statements above with the placeholders of a driver."""
-    return statement.format(*placeholders)
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose transfers: of a window, or (number 0) those with `peer` that settled alone."""
+
+    book: str
+    service: str
+    own: str
+    peer: str
+    number: int = 0
+    period: str = ""
+    unit: str = "CNY"
+    cycle: str = "gross"
+
+    @classmethod
+    def of(cls, window: Window) -> "Scope":
+        """A window's."""
+        return cls(**{name: getattr(window, name) for name in cls.__struct_fields__})
+
+    @property
+    def rows(self) -> str:
+        """The SQL that counts them."""
+        return rows_of(self.number)
+
+    def given(self, *, mirror: bool, bucket: int | None = None) -> dict[str, Any]:
+        """What its placeholders stand for."""
+        return {"b": self.book, "w": self.number or self.peer, "m": mirror, "k": bucket}
+
+
+def rows_of(number: int) -> str:
+    """The SQL that counts a window's transfers, or (0) those that settled alone."""
+    return IN_WINDOW if number else ALONE
 
 
 def statement(window: Window) -> Statement:
@@ -82,26 +128,28 @@ def statement(window: Window) -> Statement:
     )
 
 
-def line(window: Window, *, mirror: bool) -> Line:
+def line(scope: Window | Scope, *, mirror: bool) -> Line:
     """One direction of it: what we paid, or (mirror) what the peer did."""
-    parameters = {"b": window.book, "w": window.number, "m": mirror}
-    found = sql.row(sql_for(TOTAL, ("ledger.number(%(b)s)", "%(w)s", "%(m)s")), parameters)  # type: ignore[arg-type]
-    assert found is not None
+    (found,) = _ask(total, scope, mirror)
     return Line(*found)
 
 
-def buckets(window: Window, *, mirror: bool) -> dict[int, Line]:
+def buckets(scope: Scope, *, mirror: bool) -> dict[int, Line]:
     """The same, for each of the 256 buckets that has anything."""
-    parameters = {"b": window.book, "w": window.number, "m": mirror}
-    rows = sql.rows(sql_for(BY_BUCKET, ("ledger.number(%(b)s)", "%(w)s", "%(m)s")), parameters)  # type: ignore[arg-type]
-    return {row[0]: Line(*row[1:]) for row in rows}
+    return {row[0]: Line(*row[1:]) for row in _ask(by_bucket, scope, mirror)}
 
 
-def bucket(window: Window, number: int, *, mirror: bool) -> dict[UUID, int]:
+def bucket(scope: Scope, number: int, *, mirror: bool) -> dict[UUID, int]:
     """The transfers of one bucket: id → signed amount."""
-    parameters = {"b": window.book, "w": window.number, "m": mirror, "k": number}
-    rows = sql.rows(sql_for(ONE_BUCKET, ("ledger.number(%(b)s)", "%(w)s", "%(m)s", "%(k)s")), parameters)  # type: ignore[arg-type]
-    return dict(rows)
+    return dict(_ask(in_bucket, scope, mirror, number))
+
+
+def _ask(
+    what: Callable[[str], str], scope: Window | Scope, mirror: bool, bucket: int | None = None
+) -> list[tuple[Any, ...]]:
+    whose = scope if isinstance(scope, Scope) else Scope.of(scope)
+    statement = what(whose.rows).format(b="%(b)s", w="%(w)s", m="%(m)s", k="%(k)s")
+    return sql.rows(statement, whose.given(mirror=mirror, bucket=bucket))  # type: ignore[arg-type]
 
 
 def sign(statement: Statement) -> dict[str, str]:

@@ -51,7 +51,9 @@ SELECT e.at, e.seq, e.transfer, t.code, o.name, e.amount, e.after
  WHERE e.book = %s AND e.account = %s AND (e.at, e.seq) < (%s, %s) AND e.at >= %s
  ORDER BY e.at DESC, e.seq DESC LIMIT %s
 """
-_BALANCE = "SELECT after FROM ledger.entry WHERE book = %s AND account = %s AND at <= %s ORDER BY at DESC, seq DESC LIMIT 1"
+_BALANCE = (
+    "SELECT after FROM ledger.entry WHERE book = %s AND account = %s AND at <= %s ORDER BY at DESC, seq DESC LIMIT 1"
+)
 
 
 def page(
@@ -111,11 +113,12 @@ def shown(amount: int, unit: str) -> str:
 
 def _account(book: str, account: str) -> tuple[int, int, str]:
     row = sql.row(
-        "SELECT a.book, a.id, a.unit FROM ledger.account a WHERE a.book = ledger.number(%s) AND a.name = %s", [book, account]
+        "SELECT a.book, a.id, a.unit FROM ledger.account a WHERE a.book = ledger.number(%s) AND a.name = %s",
+        [book, account],
     )
     if row is None:
         raise LookupError(f"there is no account {account} in {book}")
-    return row  # type: ignore[return-value]
+    return row
 
 
 def _csv(values: tuple[object, ...]) -> str:

@@ -52,10 +52,10 @@ def begin(window: Window) -> None:
     """Begin to close: what is instructed from now on goes to the next window. Harmless to repeat."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 2))", [f"{window.book} {window.name}"]
-            )
-        moved = Window.objects.filter(pk=window.pk, state=State.OPEN).update(state=State.CLOSING, closing=timezone.now())
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 2))", [f"{window.book} {window.name}"])
+        moved = Window.objects.filter(pk=window.pk, state=State.OPEN).update(
+            state=State.CLOSING, closing=timezone.now()
+        )
     if moved:
         log.info("window closing", book=window.book, window=window.name)
 
@@ -89,9 +89,7 @@ def _advance(window: Window) -> None:
         raise Moved
     window.state, window.closed = State.CLOSED, timezone.now()
     window.save(update_fields=["state", "closed"])
-    Difference.objects.filter(window=window, resolved=None).update(
-        resolved=timezone.now(), how=Difference.How.ARRIVED
-    )
+    Difference.objects.filter(window=window, resolved=None).update(resolved=timezone.now(), how=Difference.How.ARRIVED)
     log.info("window closed", book=window.book, window=window.name)
     orders.issue(window)
 
