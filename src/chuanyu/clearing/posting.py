@@ -224,7 +224,7 @@ def expire() -> int:
 def _store_expiry(id_: UUID) -> None:
     pending = Instruction.objects.select_for_update(of=("self",)).get(pk=id_)
     expired_here = sql.row(
-        "SELECT FROM ledger.transfer WHERE book = ledger.number(%s) AND origin = %s AND status = 0 AND kind = 4",
+        "SELECT 1 FROM ledger.transfer WHERE book = ledger.number(%s) AND origin = %s AND status = 0 AND kind = 4",
         [pending.book, pending.pk],
     )
     if pending.ended or expired_here is None:
