@@ -226,6 +226,15 @@ def test_an_answer_that_cannot_be_stored_does_not_hold_up_the_others(
     town.sound()
 
 
+def test_an_answer_is_stored_once(town: Town) -> None:
+    """Two posters got the same answer for the same instruction: its case is told once, and one order goes out."""
+    paid = town.pay("chongqing", 5, window="")
+    with town.at("chongqing"):
+        assert [posting._store_one(paid, 0), posting._store_one(paid, 0)] == [1, 0]
+        assert Order.objects.count() == 1
+    assert len(town.heard) == 1
+
+
 def test_only_one_poster_works_on_a_book(town: Town) -> None:
     import psycopg
 
@@ -234,6 +243,7 @@ def test_only_one_poster_works_on_a_book(town: Town) -> None:
         second.execute("SELECT pg_advisory_lock(hashtext('chuanyu.poster'), hashtext(%s))", [BOOK])
         with town.at("chongqing"):
             assert posting.work() == 0
+        second.execute("SELECT pg_advisory_unlock_all()")
     with town.at("chongqing"):
         assert posting.work() == 1
 

@@ -21,7 +21,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from link import Link
 from town import BOOK, Town
 
 from chuanyu.clearing import audit, differences, posting, queries, windows
@@ -30,6 +29,7 @@ from chuanyu.core.service import NODES
 from chuanyu.exchange import inbox
 from chuanyu.exchange.models import Inbox
 from chuanyu.identity.here import other
+from link import Link
 
 EXAMPLES = int(os.environ.get("CHUANYU_EXAMPLES", "6"))
 nodes = st.sampled_from(NODES)

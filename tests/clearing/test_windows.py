@@ -141,6 +141,38 @@ def test_a_window_closed_early_is_followed_by_the_next(town: Town) -> None:
     town.sound()
 
 
+def test_entering_and_closing_exclude_each_other(town: Town) -> None:
+    """A case is writing its event and its instruction; only when it is done may its window begin to close. And the other way."""
+    import psycopg
+    from django.db import OperationalError, connection
+
+    town.pay("chongqing", 1)
+    town.work()
+    with town.at("chongqing"):
+        window = Window.objects.get()
+        key = f"{window.book} {window.name}"
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '300ms'")
+        try:
+            with psycopg.connect(town.link.nodes.places["chongqing"].database_url) as other:
+                other.execute(
+                    "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 2))", [key]
+                )  # as a case holds it
+                with pytest.raises(OperationalError):
+                    windows.begin(window)
+                other.rollback()
+                other.execute(
+                    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 2))", [key]
+                )  # as one who closes holds it
+                with pytest.raises(OperationalError):
+                    town.pay("chongqing", 1)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("RESET lock_timeout")
+        windows.begin(window)
+    assert town.window("chongqing", "2025-03").state == "closing"
+
+
 def test_what_was_instructed_before_closing_is_still_posted_in_it(town: Town) -> None:
     town.pay("chongqing", 5)
     with town.at("chongqing"):
