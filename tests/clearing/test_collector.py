@@ -70,10 +70,16 @@ def together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
 
 
 def test_a_lone_request_is_posted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No timer: between the request and its posting there is only the lock."""
+    """No timer, no lock: nothing is between the request and its posting."""
     monkeypatch.setattr(asyncio, "wait_for", None)
     post, wire = made()
     assert together(post.post(7, BOOK, row())) == [0]
+    assert wire.said == ["post"]
+
+
+def test_a_crowd_holds_the_posters_lock() -> None:
+    post, wire = made()
+    assert together(*(post.post(7, BOOK, row()) for _ in range(3))) == [0] * 3
     assert wire.said == ["lock", "post", "unlock"]
 
 
@@ -115,7 +121,7 @@ def test_a_batch_that_collides_is_split_until_it_does_not() -> None:
     post, wire = made(answer)
     rows = [*(row() for _ in range(9)), bad]
     assert together(*(post.post(7, BOOK, r) for r in rows)) == [0] * 9 + [2]
-    assert wire.said[-1] == "unlock"
+    assert (wire.said[0], wire.said[-1]) == ("lock", "unlock")
 
 
 def test_when_the_database_goes_everyone_is_told() -> None:

@@ -77,7 +77,8 @@ class Ours:
         self.connection = psycopg.connect(node.place.database_url, autocommit=True)
         names = [f"a{i}" for i in range(accounts)]
         rows = self.connection.execute(
-            "SELECT book, id FROM ledger.open(%s, %s, %s, %s)", [name, names, ["CNY"] * accounts, [-(10**14)] * accounts]
+            "SELECT book, id FROM ledger.open(%s, %s, %s, %s)",
+            [name, names, ["CNY"] * accounts, [-(10**14)] * accounts],
         ).fetchall()
         self.book = rows[0][0]
         self.any = [row[1] for row in rows]
@@ -124,7 +125,9 @@ class Ours:
 
 
 def _best_clients(node: Node) -> int:
-    subprocess.run([node.program("pgbench"), "-i", "-q", "-s", str(SCALE), node.superuser_url], check=True, capture_output=True)
+    subprocess.run(
+        [node.program("pgbench"), "-i", "-q", "-s", str(SCALE), node.superuser_url], check=True, capture_output=True
+    )
     rates = {clients: _pgbench(node, clients) for clients in CLIENTS}
     return max(rates, key=lambda clients: rates[clients])
 

@@ -2,7 +2,8 @@
 
 One collector per process, for asyncio. The first request of a book posts at once and alone; what arrives meanwhile is
 posted together as soon as it is done, and so on until nothing is left. A lone request thus waits for nothing but its own
-posting. While it works on a book the collector holds the poster's lock, so that there is one poster per book.
+posting. For a crowd the collector takes the poster's lock, so that one poster works on a book; a lone transfer does without,
+as the locks on its two accounts are enough for it to be right.
 """
 
 import asyncio
@@ -76,15 +77,18 @@ class Collector:
         batch: list[Waiting] = []
         try:
             connection = await self._connect()
+            locked = False
             try:
-                await connection.execute(_LOCK, book)
                 while queue:
+                    if len(queue) > 1 and not locked:
+                        await connection.execute(_LOCK, book)
+                        locked = True
                     batch = _take(queue)
                     await self._settle(connection, number, batch)
                     batch = []
             finally:
                 del self._queues[number, book]  # before anything else is awaited: who comes now starts anew
-                await self._release(connection, book)
+                await self._release(connection, book, locked=locked)
         except Exception as error:
             log.warning("a batch was not posted", book=book, reason=str(error))
             self._queues.pop((number, book), None)
@@ -92,9 +96,10 @@ class Collector:
                 if not future.done():
                     future.set_exception(Busy())
 
-    async def _release(self, connection: Any, book: str) -> None:
+    async def _release(self, connection: Any, book: str, *, locked: bool) -> None:
         try:
-            await connection.execute(_UNLOCK, book)
+            if locked:
+                await connection.execute(_UNLOCK, book)
         except Exception:
             await connection.close()
         else:
