@@ -5,8 +5,24 @@ from typing import Any
 
 import psycopg
 import pytest
+from town import Town
 
+from chuanyu.clearing import differences, posting
 from chuanyu.node import place
+from link import Link, link
+
+__all__ = ["link"]
+
+
+@pytest.fixture
+def town(link: Link, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    """Two nodes that owe each other money; it is 10 March 2025."""
+    monkeypatch.setenv("CHUANYU_TODAY", "2025-03-10")
+    monkeypatch.setattr(differences, "PATIENCE", 0.0)
+    made = Town(link)
+    monkeypatch.setattr(posting, "_settled", [lambda instruction: made.heard.append(("settled", instruction))])
+    monkeypatch.setattr(posting, "_expired", [lambda instruction: made.heard.append(("expired", instruction))])
+    yield made
 
 
 @pytest.fixture

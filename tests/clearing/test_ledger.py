@@ -104,6 +104,14 @@ def test_the_same_id_with_other_content_is_refused(book: Book, change: dict[str,
     assert row(book, FUND) == (100, 0, 0)
 
 
+def test_the_same_id_with_another_expiry_is_refused(book: Book) -> None:
+    import dataclasses
+
+    transfer = move(book, TREASURY, FUND, 100, kind=PENDING, expires=datetime.now(UTC) + SOON)
+    assert book.post(transfer) == [POSTED]
+    assert book.post(dataclasses.replace(transfer, expires=datetime.now(UTC) + 2 * SOON)) == [REUSED]
+
+
 def test_a_fund_cannot_lend_and_the_refusal_is_kept(book: Book) -> None:
     transfer = move(book, FUND, OTHER, 1)
     assert book.post(transfer) == [FLOOR]
@@ -389,6 +397,25 @@ def test_any_balance_as_of_any_moment_is_one_index_probe(book: Book, owner: psyc
     )
     assert "Index Scan Backward using entry_pkey" in plan
     assert re.search(r"actual time=\S+ rows=1", plan) and "Sort" not in plan and "Filter" not in plan
+
+
+def test_time_never_goes_back_along_an_account(book: Book, owner: psycopg.Connection[Any]) -> None:
+    """A clock that was set back: what is posted then is no earlier than what was posted before."""
+    window = book.begin("w")
+    book.post(move(book, TREASURY, FUND, 1), window=window)
+    owner.execute("UPDATE ledger.entry SET at = at + interval '1 hour'")
+    owner.execute("UPDATE ledger.account SET at = at + interval '1 hour'")
+    book.post(move(book, TREASURY, FUND, 2), window=window)
+    entries = book.all(
+        "SELECT seq FROM ledger.entry WHERE book = %s AND account = %s ORDER BY at, seq", book.accounts[FUND]
+    )
+    assert entries == [(1,), (2,)]
+    owner.execute("UPDATE ledger.window SET opened = now() + interval '2 hours'")
+    late = move(book, OTHER, PURSE, 3)
+    book.post(late, window=window)
+    assert book.one("SELECT t.at >= w.opened FROM ledger.transfer t, ledger.window w WHERE t.id = %s", late.id) == (
+        True,
+    )
 
 
 # --- who may what -----------------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ import pytest
 from scene import Scene
 from stranger import US, Slow, Stranger
 
+from chuanyu.exchange.trust import PATH
+
 
 @pytest.fixture(scope="session")
 def whole_scene(live_nodes: Any, live_wires: Any) -> Scene:
@@ -30,4 +32,4 @@ def stranger(whole_scene: Scene) -> Stranger:
 @pytest.fixture(scope="session")
 def slow(whole_scene: Scene) -> Slow:
     """Slow bodies at Chongqing's door; who asks for them early need not wait for their end later."""
-    return Slow(whole_scene.places[US].gateway_port)
+    return Slow(whole_scene.places[US].gateway_port, f"POST {PATH} HTTP/1.1\r\n")

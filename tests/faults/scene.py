@@ -112,6 +112,7 @@ class Scene:
         self._travellers: Iterator[tuple[str, str]] = iter(())
         self._signed_in: dict[tuple[str, str], Person] = {}
         self._holds: list[Hold] = []
+        self._connections: dict[str, psycopg.Connection[tuple[Any, ...]]] = {}
         self._known: set[tuple[str, str, Any]] = set()
 
     # --- people -------------------------------------------------------------------------------------------------------
@@ -151,9 +152,12 @@ class Scene:
     # --- looking ------------------------------------------------------------------------------------------------------
 
     def sql(self, node: str, statement: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
-        """What the node's database says, asked past all of our code."""
-        with psycopg.connect(self.places[node].owner_url, autocommit=True) as connection:
-            return connection.execute(statement, values).fetchall()
+        """What the node's database says, asked past all of our code. psycopg.OperationalError while it is away."""
+        connection = self._connections.get(node)
+        if connection is None or connection.closed:
+            connection = psycopg.connect(self.places[node].owner_url, autocommit=True)
+            self._connections[node] = connection
+        return connection.execute(statement, values).fetchall()
 
     def value(self, node: str, statement: LiteralString, *values: Any) -> Any:
         """The one value of the one row, None when there is none."""

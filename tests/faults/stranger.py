@@ -116,20 +116,21 @@ class Stranger:
 
 
 class Slow:
-    """Connections whose bodies trickle in, from now on and while other tests run."""
+    """Connections on which `head` is followed by a body that trickles in, from now on and while other tests run."""
 
     count = 24
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, head: str) -> None:
         self.borne: list[tuple[float, bytes]] = []  # how long each was borne, and what it was told
+        self.enough = threading.Event()
         for _ in range(self.count):
-            threading.Thread(target=self._drip, args=(port,), daemon=True).start()
+            threading.Thread(target=self._drip, args=(port, head), daemon=True).start()
 
-    def _drip(self, port: int) -> None:
+    def _drip(self, port: int, head: str) -> None:
         began, heard = time.monotonic(), b""
         with socket.create_connection(("127.0.0.1", port), timeout=0.5) as wire:
-            wire.sendall(f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 4000\r\n\r\n".encode())
-            while time.monotonic() - began < 90:
+            wire.sendall(f"{head}host: 127.0.0.1:{port}\r\ncontent-length: 4000\r\n\r\n".encode())
+            while time.monotonic() - began < 90 and not self.enough.is_set():
                 try:
                     wire.sendall(b"{")
                     data = wire.recv(65536)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from scene import PENSION, Journey, Scene, until
+from scene import PENSION, Journey, Person, Scene, until
 from stranger import THEM, US, Slow, Stranger
 
 from chuanyu.cases.steps import reference
@@ -337,3 +337,22 @@ def test_slow_bodies_end(scene: Scene, slow: Slow) -> None:
     assert all(seconds < 45 for seconds, _ in slow.borne), slow.borne
     assert all(b" 408 " in heard and b"too_slow" in heard for _, heard in slow.borne), slow.borne
     assert scene.is_up(US)
+
+
+def test_slow_bodies_at_a_portal_hold_up_nobody(scene: Scene) -> None:
+    """The page that asks who you are is open to everybody, also to those who never finish their sentence."""
+    visitor = Person(scene.places[US])
+    clerk = scene.clerk(US)
+    visitor.opener.open(scene.places[US].portal_url + "/accounts/login/").read()
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in visitor.cookies)
+    form = "content-type: application/x-www-form-urlencoded\r\n"
+    slow = Slow(scene.places[US].portal_port, f"POST /accounts/login/ HTTP/1.1\r\ncookie: {cookies}\r\n{form}")
+    try:
+        time.sleep(1)
+        for _ in range(5):
+            began = time.monotonic()
+            assert clerk.ask("GET", "/api/cases")[0] == 200
+            assert time.monotonic() - began < 5
+        assert len(slow.borne) == 0  # they are all still there
+    finally:
+        slow.enough.set()

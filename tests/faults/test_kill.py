@@ -24,6 +24,8 @@ SEEDS = [int(seed) for seed in os.environ.get("CHUANYU_SEEDS", "1,2").split(",")
 
 @pytest.fixture
 def journey(scene: Scene) -> Journey:
+    for node in NODES:
+        scene.clerk(node)  # signed in before anything dies
     return Journey(scene, str(uuid7()))
 
 
@@ -42,6 +44,9 @@ def test_a_whole_node_between_any_two_steps(scene: Scene, journey: Journey, node
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_program_at_any_moment(scene: Scene, journey: Journey, seed: int) -> None:
     """Around each click up to three programs of either node die."""
+    if SEEDS.index(seed) % 2 and SEEDS.index(seed) > 1:
+        for node in NODES:  # a supervisor grows patient with a program that keeps dying; a new one is not
+            scene.kill_node(node)
     chance = random.Random(seed)
     victims = [(node, program) for node in NODES for program in PROGRAMS]
     for step in Journey.STEPS:
@@ -213,6 +218,6 @@ def test_once_the_database_is_back_nobody_sees_an_error(scene: Scene) -> None:
 
 
 def test_the_command_says_that_the_logs_are_whole(scene: Scene) -> None:
-    """`chuanyu log verify`, after all this; and again, when they may only have grown."""
-    for node in (*NODES, *NODES):
+    """`chuanyu log verify`, after all this."""
+    for node in NODES:
         assert "no gap, every leaf right" in scene.pair.command("log", "verify", "--at", node).stdout

@@ -68,7 +68,7 @@ def loaded(two_nodes: Any) -> Any:
     for node in ("chongqing", "sichuan"):
         with two_nodes.at(node):
             samples.load()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60  # 3 s on an idle machine; tests may share it
     return two_nodes
 
 

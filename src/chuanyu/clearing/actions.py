@@ -57,14 +57,16 @@ def instruct(
     known = Instruction.objects.filter(pk=id).first()
     if known is not None:
         return known
-    origin = Instruction.objects.get(pk=of) if of else None
-    if (origin is None) != (kind in ("plain", "pending")):
-        raise ValueError(f"a {kind} {'needs' if origin is None else 'has no'} `of`")
+    if (of is None) != (kind in ("plain", "pending")):
+        raise ValueError(f"a {kind} {'needs' if of is None else 'has no'} `of`")
+    moves = kind not in (Instruction.Kind.PENDING, Instruction.Kind.VOID)
+    here_only = side == Instruction.Side.PAYER or kind == Instruction.Kind.REVERSE
+    # the payee never had the payer's reservation: there its post is a plain transfer
+    origin = Instruction.objects.get(pk=of) if of and here_only else None
     if origin is not None:
         source, target = origin.source, origin.target
         amount = origin.amount if kind == Instruction.Kind.VOID else amount
     own, peer = (payer, payee) if side == Instruction.Side.PAYER else (payee, payer)
-    moves = kind not in (Instruction.Kind.PENDING, Instruction.Kind.VOID)
     entered = None
     if window and moves and own.partition("/")[0] != peer.partition("/")[0]:
         entered = windows.enter(service=service, own=own, peer=peer, unit=unit, cycle=cycle, window=window)

@@ -43,7 +43,7 @@ def derived(id_: UUID, what: str) -> UUID:
 
 
 def post(book: str, postings: Sequence[Posting], *, window: int = 0, mirror: bool = False) -> list[int]:
-    """Statuses in order (0 posted; see booking.REASONS). The same id twice in a batch raises IntegrityError."""
+    """Statuses in order (0 posted; see reasons.REASONS). The same id twice in a batch raises IntegrityError."""
     if not postings:
         return []
     wanted = [(leg, p.unit) for p in postings for leg in (p.debit, p.credit)]

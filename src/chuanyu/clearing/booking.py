@@ -6,32 +6,12 @@ from uuid import UUID
 from django.db import connection
 
 from chuanyu.clearing.legs import Leg
+from chuanyu.clearing.reasons import CODES
 from chuanyu.core.ids import uuid7
-
-REASONS = {
-    2: "id_reused",
-    3: "unknown_account",
-    4: "same_account",
-    5: "insufficient",
-    6: "closed_account",
-    7: "bad_amount",
-    8: "unit_differs",
-    9: "linked",
-    10: "over_ceiling",
-    11: "unknown_transfer",
-    12: "other_transfer",
-    13: "exceeds",
-    14: "already_posted",
-    15: "already_voided",
-    16: "expired",
-    17: "window_closed",
-    18: "unknown_window",
-    19: "bad_kind",
-}
 
 
 class Refusal(Exception):
-    """The ledger refused; nothing was posted. `reason` is one of REASONS."""
+    """The ledger refused; nothing was posted. `reason` is a code of reasons.REASONS."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -74,6 +54,6 @@ def move(book: str, movements: Sequence[tuple[Leg, Leg, int]], *, unit: str, cod
             ],
         )
         (statuses,) = cursor.fetchone()
-    if failed := [REASONS[s] for s in statuses if s not in (0, 9)]:
+    if failed := [CODES[s] for s in statuses if s not in (0, 9)]:
         raise Refusal(failed[0])
     return made

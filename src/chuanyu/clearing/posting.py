@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from chuanyu.clearing import batches, booking, legs, orders, prepaid
 from chuanyu.clearing.batches import Posting
-from chuanyu.clearing.booking import REASONS
 from chuanyu.clearing.models import NO_CASE, Instruction
+from chuanyu.clearing.reasons import CODES
 from chuanyu.identity import sql
 
-__all__ = ["REASONS", "Instruction", "expire", "expired", "settled", "work"]
+__all__ = ["Instruction", "expire", "expired", "settled", "work"]
 
 BATCH = 500  # the knee of the curve: fewer cost a tenth more each, more gain little
 UNKNOWN_TRANSFER = 11
@@ -142,7 +142,7 @@ def _store_one(id_: UUID, status: int) -> int:
     ):
         return 0  # it came before what it refers to: next time
     fresh.status = Status.POSTED if status == 0 else Status.REFUSED
-    fresh.reason = REASONS.get(status, "")
+    fresh.reason = CODES.get(status, "")
     fresh.settled = timezone.now()
     fresh.save(update_fields=["status", "reason", "settled"])
     if status == 0:
@@ -224,7 +224,7 @@ def expire() -> int:
 def _store_expiry(id_: UUID) -> None:
     pending = Instruction.objects.select_for_update(of=("self",)).get(pk=id_)
     expired_here = sql.row(
-        "SELECT FROM ledger.transfer WHERE book = ledger.number(%s) AND origin = %s AND status = 0 AND kind = 4",
+        "SELECT 1 FROM ledger.transfer WHERE book = ledger.number(%s) AND origin = %s AND status = 0 AND kind = 4",
         [pending.book, pending.pk],
     )
     if pending.ended or expired_here is None:

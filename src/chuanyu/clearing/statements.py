@@ -85,10 +85,9 @@ def balance(*, book: str, account: str, at: datetime) -> int:
 
 def lines(*, book: str, account: str, since: datetime | None = None, until: datetime | None = None) -> Iterator[str]:
     """The statement as lines of CSV, newest first, with a heading; times in Asia/Shanghai, money in yuan."""
+    found = page(book=book, account=account, before=(until, 0) if until else None, since=since, size=CSV_PAGE)
     yield _csv(COLUMNS)
-    before = (until, 0) if until else None
     while True:
-        found = page(book=book, account=account, before=before, since=since, size=CSV_PAGE)
         for entry in found.entries:
             yield _csv(
                 (
@@ -103,7 +102,7 @@ def lines(*, book: str, account: str, since: datetime | None = None, until: date
             )
         if found.before is None:
             return
-        before = found.before
+        found = page(book=book, account=account, before=found.before, since=since, size=CSV_PAGE)
 
 
 def shown(amount: int, unit: str) -> str:

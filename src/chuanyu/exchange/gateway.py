@@ -155,7 +155,8 @@ class Gateway:
                 try:
                     await connection.add_listener("chuanyu_outbox", lambda *_: self._courier.wake())
                     await connection.add_listener("chuanyu_compact", lambda *_: self._news.set())
-                    self._courier.wake()
+                    self._courier.wake()  # for what was said before anyone listened
+                    self._news.set()
                     while not connection.is_closed():
                         await asyncio.sleep(1)
                 finally:

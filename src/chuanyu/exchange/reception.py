@@ -35,6 +35,8 @@ BUSY = 512  # messages in work at once; one more is told to come back
 QUERY_SECONDS = 5.0  # a query that takes longer is given up
 QUIET = 0.05  # "nothing to give" leaves only at multiples of this many seconds: its time says nothing about the reason
 
+# the database is away, or its connection broke while it was held
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _ANSWER = "SELECT digest, status, body FROM exchange_answer WHERE id = $1"
 _PERSON = "SELECT id FROM identity_person WHERE lookup = $1"
 _RECEIVED = Counter("chuanyu_received", "Messages received, by how they were answered", ["answer"])
@@ -111,7 +113,7 @@ class Reception:
         self._working += 1
         try:
             reply = await self._answer(message, headers)
-        except (NotStored, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (NotStored, *_AWAY) as error:
             _log.error("message not stored", trace=trace, exc_info=error)
             return self._unlogged(message, refusal("busy"))
         except Exception as error:
@@ -179,24 +181,23 @@ class Reception:
             await other.wait()
         done = self._under_way[envelope.id] = asyncio.Event()
         try:
-            async with self._pool.acquire() as connection:
-                outcome = await self._decide(message, envelope, connection)
-                if not outcome.remember:
-                    outcome = await self._remembered(message, envelope, connection) or outcome
+            outcome = await self._decide(message, envelope)
+            if not outcome.remember:
+                outcome = await self._remembered(message, envelope) or outcome
             try:
                 return await self._store(message, outcome)
             except Known:
-                async with self._pool.acquire() as connection:
-                    again = await self._remembered(message, envelope, connection)
+                again = await self._remembered(message, envelope)
                 assert again is not None
                 return await self._store(message, again)
         finally:
             del self._under_way[envelope.id]
             done.set()
 
-    async def _remembered(self, message: _Message, envelope: Envelope, connection: Any) -> _Outcome | None:
+    async def _remembered(self, message: _Message, envelope: Envelope) -> _Outcome | None:
         assert message.proof is not None
-        row = await connection.fetchrow(_ANSWER, UUID(envelope.id))
+        async with self._pool.acquire() as connection:
+            row = await connection.fetchrow(_ANSWER, UUID(envelope.id))
         if row is None:
             return None
         if row["digest"] != message.proof.digest_hex:
@@ -208,13 +209,13 @@ class Reception:
         code = answers.read(row["status"], row["body"]).code
         return _Outcome(row["status"], row["body"], code)
 
-    async def _decide(self, message: _Message, envelope: Envelope, connection: Any) -> _Outcome:
+    async def _decide(self, message: _Message, envelope: Envelope) -> _Outcome:
         """By the compact, then by the subject; then take the message in, or answer the question. Changes nothing."""
         try:
             _granted(message.trust, envelope)
             number = _number(message.trust, envelope)
             if envelope.action in handlers.queries:
-                return await self._query(message, envelope, number, connection)
+                return await self._query(message, envelope, number)
             if envelope.action not in handlers.messages:
                 # the compact is ahead of this node's version: once it is brought up to date, the message is welcome
                 raise _Refused(refusal("not_yet", line=f"action: {envelope.action}"))
@@ -222,14 +223,16 @@ class Reception:
             return _refused(message, refused)
         return _Outcome(200, None, remember=True, take=True)
 
-    async def _query(self, message: _Message, envelope: Envelope, number: str | None, connection: Any) -> _Outcome:
+    async def _query(self, message: _Message, envelope: Envelope, number: str | None) -> _Outcome:
         """Run the registered handler. Every "no" of its own is the one same answer, at a time that tells nothing."""
         try:
-            async with asyncio.timeout(QUERY_SECONDS):
+            async with asyncio.timeout(QUERY_SECONDS), self._pool.acquire() as connection:
                 person = await connection.fetchval(_PERSON, self._lookup(number)) if number is not None else None
                 asked = handlers.Asked(connection, envelope, person, number, message.trust.stamp)
                 try:
                     content = await handlers.queries[envelope.action](asked)
+                except asyncpg.PostgresConnectionError:
+                    raise
                 except asyncpg.PostgresError as error:  # a mistake of the handler, not the database being away
                     raise RuntimeError(f"the query {envelope.action} failed") from error
         except handlers.Refused as reason:

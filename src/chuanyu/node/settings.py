@@ -136,9 +136,10 @@ USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = place.var() / "static"
 # `chuanyu up` collects the static files under names with their hash; without that (tests) they come from the source
-COLLECTED = PROCESS == "portal" and (STATIC_ROOT / "staticfiles.json").exists()
+_COLLECTED = place.var() / "static"
+COLLECTED = PROCESS == "portal" and (_COLLECTED / "staticfiles.json").exists()
+STATIC_ROOT = _COLLECTED if COLLECTED or PROCESS == "collect" else None
 WHITENOISE_USE_FINDERS = not COLLECTED
 WHITENOISE_MANIFEST_STRICT = False
 STORAGES = {

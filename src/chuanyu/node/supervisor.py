@@ -105,7 +105,7 @@ def of(here: place.Place, *, say: Say) -> tuple[postgres.Server | None, list[Chi
         children.append(Child(here.node, "postgres", server.launch, server.log, stop=signal.SIGINT))
     python = [sys.executable, "-m"]
     listen = ["--host", here.host, "--log-level", "warning", "--no-ws", "--workers", "1"]
-    portal = [*python, "granian", "--interface", "wsgi", *listen, "--port", str(here.portal_port)]
+    portal = [*python, "granian", "--interface", "asgi", *listen, "--port", str(here.portal_port)]
     gateway = [*python, "granian", "--interface", "asgi", *listen, "--port", str(here.gateway_port)]
     programs: list[tuple[str, list[str], tuple[int, str] | None]] = [
         ("worker", [*python, "chuanyu.node.cli", "worker", "--at", here.node], None),
@@ -116,7 +116,7 @@ def of(here: place.Place, *, say: Say) -> tuple[postgres.Server | None, list[Chi
         ),
         (
             "portal",
-            [*portal, "--blocking-threads", "4", "--backlog", "256", "chuanyu.node.wsgi:application"],
+            [*portal, "--loop", "uvloop", "--backlog", "1024", "chuanyu.node.front:application"],
             (here.portal_port, "/health"),
         ),
     ]

@@ -49,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "bank", help="take the bank's answers: CSV with reference, number, direction (out or in), amount, day"
     )
     bank.add_argument("file", type=Path, metavar="FILE")
-    for verb in (lint, audit, windows, close, differences, statement, bank):
+    token = verbs.add_parser("token", help="what an agency's own system shows to post to its books over HTTP")
+    token.add_argument("agency", metavar="AGENCY", help="its code, e.g. transport")
+    for verb in (lint, audit, windows, close, differences, statement, bank, token):
         cli.add_node(verb)
 
 
@@ -64,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         "differences": _differences,
         "statement": _statement,
         "bank": _bank,
+        "token": _token,
     }
     return verbs[options.verb](options)
 
@@ -188,6 +191,20 @@ def _bank(options: argparse.Namespace) -> int:
             print(f"{answer['reference']}: order {answer['number']}: {problem}", file=sys.stderr)
     print(f"{len(answers)} lines, {problems} with a problem")
     return 1 if problems else 0
+
+
+def _token(options: argparse.Namespace) -> int:
+    from django.conf import settings
+
+    from chuanyu.clearing import door
+    from chuanyu.identity.queries import agency
+
+    try:
+        agency(options.at, options.agency)
+    except LookupError:
+        raise cli.Stop(f"There is no agency {options.agency} at {options.at}.") from None
+    print(door.token(settings.PLACE.local_token, options.agency))
+    return 0
 
 
 def _named(name: str):  # type: ignore[no-untyped-def]  # models are only there once Django is

@@ -13,6 +13,9 @@ from chuanyu.node import cli
 
 HELP = "do what is due at a node, until stopped (`chuanyu up` runs one per node)"
 POLL_SECONDS = 1.0
+EXPIRE_EVERY = 2.0  # how much longer than promised a reservation may hold
+WINDOWS_EVERY = 5.0  # the timetable counts in days, but a closing window waits for messages
+DIFFERENCES_EVERY = 60.0  # it asks the other node
 ESCALATE_EVERY = 60.0  # terms are counted in working days: a minute is soon enough
 
 
@@ -29,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from django import db
 
     from chuanyu.cases.actions import act_due, escalate
-    from chuanyu.clearing import posting
+    from chuanyu.clearing import differences, posting, windows
     from chuanyu.exchange import inbox
 
     log = structlog.get_logger("chuanyu.worker")
@@ -37,6 +40,9 @@ def run(options: argparse.Namespace) -> int:
         ("inbox", inbox.work, 0.0),
         ("posting", posting.work, 0.0),
         ("automatic steps", act_due, 0.0),
+        ("expiry", posting.expire, EXPIRE_EVERY),
+        ("windows", windows.work, WINDOWS_EVERY),
+        ("differences", differences.work, DIFFERENCES_EVERY),
         ("escalate", escalate, ESCALATE_EVERY),
     ]
     stopping = False

@@ -1,0 +1,251 @@
+"""The ledger over HTTP, for agencies' own systems at this node: transfers inside one of their books, at volume.
+
+POST /api/clearing/accounts    open accounts with their unit and limits
+POST /api/clearing/transfers   one transfer; requests that come at the same time are posted as one batch
+
+A small ASGI program of its own beside the gateway's: between a request and the ledger stands nothing but its token. The
+token names the agency, and opens its books alone. What the two nodes owe each other is not touched here: that moves only
+by cases. Repeat a request with the same id until it is answered: it is posted once.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from msgspec import Meta
+
+from chuanyu.clearing import legs
+from chuanyu.clearing.batches import KINDS, number
+from chuanyu.clearing.collector import Busy, Collector, Connections, Row
+from chuanyu.clearing.reasons import REASONS
+from chuanyu.core.money import Money, MoneyError
+from chuanyu.core.text import Text
+
+PREFIX = "/api/clearing/"
+LIMIT = 64 * 1024
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}\Z")]
+Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger("chuanyu.clearing")
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked for. `amount`: yuan as text ("12.50"), or a whole number of another unit. `of`: what a later kind refers to."""
+
+    id: UUID
+    service: Word
+    debit: Name
+    credit: Name
+    amount: str | int
+    unit: Word | Literal["CNY"] = "CNY"
+    code: Word
+    kind: Literal["plain", "pending", "post", "void", "reverse"] = "plain"
+    of: UUID | None = None
+    expires: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account to open. Limits in the unit's smallest part: fen."""
+
+    name: Name
+    unit: Word | Literal["CNY"] = "CNY"
+    floor: int | None = 0
+    ceiling: int | None = None
+
+
+class Accounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Accounts to open in one book; those that are there stay as they are."""
+
+    service: Word
+    accounts: Annotated[tuple[Account, ...], Meta(min_length=1, max_length=500)]
+
+
+class Refused(Exception):
+    """What the client is told."""
+
+    def __init__(self, status: int, code: str, zh: str, en: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.body = msgspec.json.encode({"refused": code, "text": {"zh": zh, "en": en}})
+
+
+def token(secret: str, agency: str) -> str:
+    """The token that opens an agency's books: "hrss.<mac>". It ends with the node's local token, from which it is made."""
+    return f"{agency}.{hmac.new(secret.encode(), f'clearing:{agency}'.encode(), 'sha256').hexdigest()}"
+
+
+class Door:
+    """Serves one node. `url` is its database as the node's role, `secret` what its agencies' tokens are made from."""
+
+    def __init__(self, *, url: str, secret: str) -> None:
+        self._secret = secret
+        self._connections = Connections(url)
+        self.collector = Collector(self._connections)
+        self._accounts: dict[str, dict[str, int]] = {}  # book → name → number; an account never changes its number
+        self._tokens: dict[bytes, str] = {}
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        try:
+            status, body = await self._answer(scope, receive)
+        except Refused as refused:
+            status, body = refused.status, refused.body
+        except Exception as error:  # never a traceback to anyone
+            log.error("a transfer could not be answered", exc_info=error)
+            status, body = 500, Refused(500, "error", "节点内部出错，请重发。", "The node failed; send it again.").body
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+        agency = self._agency(scope)
+        handler = {"transfers": self._transfer, "accounts": self._open}.get(scope["path"].removeprefix(PREFIX))
+        if handler is None or scope["method"] != "POST":
+            raise Refused(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        return await handler(agency, await _read(receive))
+
+    def _agency(self, scope: Scope) -> str:
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                known = self._tokens.get(value)
+                return known or self._check(value)
+        raise Refused(401, "bad_token", "缺少访问令牌。", "The request carries no token.")
+
+    def _check(self, value: bytes) -> str:
+        given = value.removeprefix(b"Bearer ").decode("latin-1")
+        agency = given.partition(".")[0]
+        if not hmac.compare_digest(given.encode(), token(self._secret, agency).encode()) or not agency:
+            raise Refused(401, "bad_token", "访问令牌不正确。", "The token is wrong.")
+        if len(self._tokens) < 1000:
+            self._tokens[value] = agency
+        return agency
+
+    async def _transfer(self, agency: str, body: bytes) -> tuple[int, bytes]:
+        wanted = _decode(_TRANSFER, body)
+        if wanted.id.version != 7:
+            raise Refused(400, "malformed", "$.id 须为第 7 版 UUID。", "$.id must be a version 7 UUID.")
+        book, amount = f"{agency}/{wanted.service}", _amount(wanted.amount, wanted.unit)
+        names = [_own(leg.name) for leg in (legs.leg(wanted.debit, wanted.unit), legs.leg(wanted.credit, wanted.unit))]
+        ids = [await self._account(book, name) for name in names]
+        row = Row(
+            id=wanted.id,
+            debit=ids[0],
+            credit=ids[1],
+            amount=amount,
+            code=wanted.code,
+            kind=KINDS[wanted.kind],
+            origin=wanted.of,
+            expires=wanted.expires,
+        )
+        try:
+            status = await self.collector.post(number(book), book, row)
+        except Busy:
+            raise _busy() from None
+        if status == 0:
+            return 200, b'{"status":"posted"}'
+        reason = REASONS[status]
+        raise Refused(409 if reason.kept else 422, reason.code, reason.text.zh, reason.text.en)
+
+    async def _open(self, agency: str, body: bytes) -> tuple[int, bytes]:
+        wanted = _decode(_ACCOUNTS, body)
+        names = [_own(legs.leg(a.name, a.unit).name) for a in wanted.accounts]
+        await self._with(
+            lambda connection: connection.execute(
+                "SELECT count(*) FROM ledger.open($1, $2, $3, $4, $5)",
+                f"{agency}/{wanted.service}",
+                names,
+                [a.unit for a in wanted.accounts],
+                [a.floor for a in wanted.accounts],
+                [a.ceiling for a in wanted.accounts],
+            )
+        )
+        return 200, msgspec.json.encode({"open": names})
+
+    async def _account(self, book: str, name: str) -> int:
+        known = self._accounts.setdefault(book, {})
+        if name not in known:
+            ask = "SELECT id FROM ledger.account WHERE book = ledger.number($1) AND name = $2"
+            found = await self._with(lambda connection: connection.fetchval(ask, book, name))
+            if found is None:
+                raise Refused(422, "unknown_account", f"没有账户 {name}。", f"There is no account {name}.")
+            known[name] = found
+        return known[name]
+
+    async def _with(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        """What `work` brings from a connection, which is kept for the next if nothing happened to it."""
+        try:
+            connection = await self._connections()
+            try:
+                found = await work(connection)
+            except BaseException:
+                await connection.close()
+                raise
+            await self._connections.give_back(connection)
+            return found
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("the database is away", reason=str(error))
+            raise _busy() from None
+
+
+_TRANSFER, _ACCOUNTS = msgspec.json.Decoder(Transfer), msgspec.json.Decoder(Accounts)
+
+
+def _busy() -> Refused:
+    return Refused(503, "busy", "节点繁忙，请用同一编号重发。", "The node is busy; send it again with the same id.")
+
+
+def _decode(decoder: Any, body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(400, "malformed", f"请求不符合格式：{error}", f"The request is malformed: {error}") from None
+
+
+def _own(name: str) -> str:
+    """An account an agency's own system may use. What stands between the nodes is moved by cases alone."""
+    if name.startswith(legs.BETWEEN) or name.partition(":")[0] in legs.OUTSIDE:
+        text = Text(f"账户 {name} 只能由办件记账。", f"Account {name} is moved by cases alone.")
+        raise Refused(403, "reserved_account", text.zh, text.en)
+    return name
+
+
+def _amount(amount: str | int, unit: str) -> int:
+    try:
+        if unit == "CNY":
+            if isinstance(amount, str):
+                return Money.parse(amount).fen
+        elif isinstance(amount, int):
+            return amount
+    except MoneyError:
+        pass
+    raise Refused(
+        400,
+        "malformed",
+        "$.amount：人民币写成文本的元（如 “12.50”），其他单位写整数。",
+        '$.amount: yuan as text ("12.50"), other units as a whole number.',
+    )
+
+
+async def _read(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "malformed", "请求不完整。", "The request is not whole.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > LIMIT:
+            raise Refused(413, "too_large", "请求过大。", "The request is too large.")
+        if not message.get("more_body"):
+            return part if not parts else b"".join([*parts, part])
+        parts.append(part)
