@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "chuanyu.clearing",
     "chuanyu.cases",
     "chuanyu.delivery",
+    "chuanyu.watch",
     "chuanyu.portal",
     "allauth",
     "allauth.account",

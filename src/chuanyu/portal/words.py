@@ -1,5 +1,6 @@
 """How facts are said on a page: numbers, days, places, sources, in the language of the moment."""
 
+import math
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -11,6 +12,7 @@ from django.utils.translation import get_language, gettext
 from chuanyu.core import days, divisions
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
+from chuanyu.watch.suppression import Shown
 
 OLDEST = 1990  # papers older than this name their place in words
 
@@ -118,6 +120,26 @@ def amount(value: Any, unit: str) -> str:
     if unit in UNITS:
         return f"{value} {say(UNITS[unit])}" if language().startswith("en") else f"{value} {UNITS[unit].zh}"
     return str(value)
+
+
+def count(shown: Shown) -> str:
+    """A published count of people: rounded to tens; few people are only said to be few."""
+    if shown.kind == "small":
+        return gettext("少于 10")
+    return "—" if shown.value is None else f"{shown.value:,}"
+
+
+def percent(value: Any) -> str:
+    """A share between 0 and 1 as whole percent, never rounded up to 100 or down to 0."""
+    whole = math.floor(float(value) * 100 + 0.5)
+    if whole == 100 and value < 1:
+        whole = 99
+    return f"{1 if whole == 0 and value > 0 else whole}%"
+
+
+def month(value: date) -> str:
+    """2025年3月 / March 2025."""
+    return date_format(value, "F Y" if language().startswith("en") else "Y年n月")
 
 
 def place_name(code: str) -> str:

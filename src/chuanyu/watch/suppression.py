@@ -99,6 +99,18 @@ def rounded(count: int) -> Shown:
     return Shown("about", (count + BASE // 2) // BASE * BASE)
 
 
+def together(several: Sequence[Shown]) -> Shown:
+    """What several shown counts come to, worked out from what is shown alone, so that nothing is added to it."""
+    kinds = [shown.kind for shown in several]
+    values = [shown.value for shown in several if shown.kind == "about" and shown.value]
+    if values:
+        return Shown("about", sum(values))
+    if "withheld" in kinds:
+        return WITHHELD
+    smalls = kinds.count("small")
+    return HIDDEN_SMALL if smalls == 1 else WITHHELD if smalls else NONE
+
+
 def walk(cell: Cell) -> Iterator[Cell]:
     """The cell and everything below it."""
     yield cell
