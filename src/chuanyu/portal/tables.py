@@ -7,7 +7,7 @@ works without JavaScript; a page with several tables names the table in it.
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -64,23 +64,24 @@ class Head:
 
 @dataclass(frozen=True)
 class Table:
-    """`key` names it in addresses; the first column is the row's heading. `note` stands below it."""
+    """`key` names it in addresses; the first column is the row's heading."""
 
     key: str
     caption: Any
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Cell]]
     chart: Chart | None = None
-    note: Any = ""
     quiet: bool = False  # the caption is only for those who don't see the heading above
+    first: int = 0  # rows shown until all are asked for with `all=key`; 0 = all. Files always have all
+    more: str = ""  # where all of them are; "" when they are here
     heads: tuple[Head, ...] = ()
     csv: str = ""  # where the page's file is
-    total: Sequence[Cell] = field(default_factory=tuple)
 
     @property
     def labelled(self) -> list[list[tuple[Column, Cell]]]:
         """Rows with their columns, for the page."""
-        return [list(zip(self.columns, row, strict=True)) for row in self.rows]
+        shown = self.rows[: self.first] if self.more else self.rows
+        return [list(zip(self.columns, row, strict=True)) for row in shown]
 
     @property
     def drawn(self) -> dict[str, str]:
@@ -126,7 +127,9 @@ def sorted_as_asked(request: HttpRequest, table: Table) -> Table:
         known.sort(key=lambda row: row[at].value, reverse=backwards)
         rows = known + [row for row in rows if row[at].value is None]
     heads = tuple(_head(request, table, column, key, backwards) for column in table.columns)
-    return replace(table, rows=rows, heads=heads, csv=_address(request, csv=table.key))
+    cut = bool(table.first) and len(rows) > table.first and request.GET.get("all") != table.key
+    more = _address(request, all=table.key) + f"#{table.key}" if cut else ""
+    return replace(table, rows=rows, heads=heads, csv=_address(request, csv=table.key), more=more)
 
 
 def _head(request: HttpRequest, table: Table, column: Column, key: str, backwards: bool) -> Head:

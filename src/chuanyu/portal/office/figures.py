@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +21,7 @@ from chuanyu.watch.suppression import Shown, together
 
 ENDS = {"": Text("在办", "Under way"), "done": Text("办成", "Granted"), "refused": Text("不予办理", "Refused"),
         "withdrawn": Text("本人撤回", "Withdrawn")}  # fmt: skip
+FIRST = 25  # rows of a long table before all are asked for
 NO_REASON = Text("未注明理由", "No reason given")
 NOTES = (
     _("数字截至前一日24时，按提交日期统计；两地都经手的办件，两边各有一份。"),
@@ -160,6 +162,7 @@ def flows(found: Iterable[Flow]) -> Table:
             Column("count", _("办件"), "num"),
         ),
         rows=[[_end_of(one.origin), _end_of(one.target), tables.count(one.count)] for one in found],
+        first=FIRST,
         quiet=True,
     )
 
@@ -167,7 +170,7 @@ def flows(found: Iterable[Flow]) -> Table:
 def _end_of(code: str) -> Cell:
     name = words.place_name(code)
     node = "chongqing" if code.startswith("50") else "sichuan"
-    return Cell(name, name, html=f"{sign(node)} {name}")
+    return Cell(name, name, html=format_html("{} {}", sign(node), name))
 
 
 def holders(found: Iterable[Holder]) -> Table:
@@ -196,7 +199,7 @@ def holders(found: Iterable[Holder]) -> Table:
 
 def _agency(key: str) -> Cell:
     name = words.say(agency_name(key))
-    return Cell(name, name, html=f"{sign(key.partition('/')[0])} {name}")
+    return Cell(name, name, html=format_html("{} {}", sign(key.partition("/")[0]), name))
 
 
 def clauses(plan: Iterable[ClauseView], snapshot: Snapshot) -> Table:

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from chuanyu.cases import figures as standing
@@ -61,12 +62,13 @@ def late_table(rows: list[RowView]) -> Table:
         columns=(
             Column("reference", _("办件"), "reference"),
             Column("service", _("事项")),
-            Column("state", _("状态")),
+            Column("state", _("状态"), "tight"),
             Column("owner", _("由谁办")),
             Column("due", _("期限"), "tight"),
             Column("late", _("超期工作日"), "num"),
         ),
         rows=[_late(row) for row in rows],
+        first=100,
         quiet=True,
     )
 
@@ -78,7 +80,7 @@ def _late(row: RowView) -> list[Cell]:
         tables.text(row.reference),
         tables.text(row.name),
         Cell(state, state, html=tag(river.tone(catalogue().get(row.service), row.state), state)),
-        Cell(owner, owner, html=f"{sign(row.owner_node)} {owner}"),
+        Cell(owner, owner, html=format_html("{} {}", sign(row.owner_node), owner)),
         tables.day(row.due),
         tables.number(-days.working_days_between(days.today(), row.due)),
     ]
