@@ -17,6 +17,7 @@ import sys
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SVG = ROOT / "src/chuanyu/portal/static/counties.svg"
@@ -95,7 +96,7 @@ def dissolved(rings: list[list[Point]]) -> list[list[Point]]:
     """The rings around several areas together: edges that two of them share go away."""
     seen: dict[frozenset[Point], Edge | None] = {}
     for ring in rings:
-        for edge in zip(ring, ring[1:], strict=False):
+        for edge in pairwise(ring):
             key = frozenset(edge)
             seen[key] = None if key in seen else edge
     after = {edge[0]: edge[1] for edge in seen.values() if edge}
@@ -117,7 +118,7 @@ def junctions(rings: Rings) -> set[Point]:
     degree: dict[Point, set[Point]] = defaultdict(set)
     for code, found in rings.items():
         for ring in found:
-            for a, b in zip(ring, ring[1:], strict=False):
+            for a, b in pairwise(ring):
                 around[a].add(code)
                 degree[a].add(b)
                 degree[b].add(a)
@@ -200,7 +201,7 @@ def projection(rings: Rings) -> Project:
 def path(loop: list[Point], closed: bool = True) -> str:
     """As path data: whole units, relative."""
     whole = [(round(x), round(y)) for x, y in loop]
-    steps = [(bx - ax, by - ay) for (ax, ay), (bx, by) in zip(whole, whole[1:], strict=False) if (ax, ay) != (bx, by)]
+    steps = [(bx - ax, by - ay) for (ax, ay), (bx, by) in pairwise(whole) if (ax, ay) != (bx, by)]
     numbers = "".join(f"{number}" if number < 0 else f" {number}" for step in steps for number in step)
     return f"M{whole[0][0]} {whole[0][1]}l{numbers.lstrip()}" + ("z" if closed else "")
 

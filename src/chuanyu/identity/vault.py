@@ -84,7 +84,7 @@ def enrol(number: str, name: str = "", household: str | None = None) -> UUID:
 @sensitive_variables()
 def enrol_all(people: Sequence[tuple[str, str, str | None]]) -> list[UUID]:
     """`enrol` for many (number, name, household) at once, in their order; who is known already stays as they are."""
-    rows = {}
+    rows: dict[bytes, Person] = {}
     for number, name, household in people:
         person = uuid4()
         blind = lookup(person_number(number).number)

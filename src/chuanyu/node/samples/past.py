@@ -24,7 +24,7 @@ from chuanyu.core import days
 from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.numbers import Sex, make_person_number
-from chuanyu.core.outcomes import Outcome
+from chuanyu.core.outcomes import Kind, Outcome
 from chuanyu.core.parameters import Parameters
 from chuanyu.core.service import NODES, Act, Procedure, Service
 from chuanyu.identity import vault
@@ -37,7 +37,7 @@ PAST = 400  # days back that the first of them was filed
 AREA = {"chongqing": "500099", "sichuan": "510099"}  # of their numbers: nobody's, and no other sample's
 BATCH = 2000
 LONGEST = 12  # steps of a case
-OUTCOMES = {"accept": 84, "value": 84, "refuse": 8, "ask": 6, "hold": 2, "elsewhere": 1, "stale": 1, "no_basis": 1, "duplicate": 1}  # fmt: skip
+OUTCOMES: dict[Kind, int] = {"accept": 84, "value": 84, "refuse": 8, "ask": 6, "hold": 2, "elsewhere": 1, "stale": 1, "no_basis": 1, "duplicate": 1}  # fmt: skip
 _json = msgspec.json.Encoder()
 
 
@@ -163,7 +163,7 @@ def _choose(
     act = random.choices(acts, [90 if n == 0 else 4 if one.by == "applicant" and not waits else 8 for n, one in enumerate(acts)])[0]  # fmt: skip
     if not act.decide:
         return act, None
-    kinds = [kind for kind in act.to if kind in OUTCOMES]
+    kinds = [kind for kind in OUTCOMES if kind in act.to]
     kind = random.choices(kinds, [OUTCOMES[kind] for kind in kinds])[0]
     if kind in ("accept", "value"):
         return act, Outcome(outcome=kind)

@@ -61,7 +61,10 @@ def workbook(request: HttpRequest) -> HttpResponse:
 
 def span(snapshot: Snapshot) -> str:
     """The days the figures cover."""
-    return _("%(since)s至%(until)s提交的办件") % {"since": words.day(snapshot.since), "until": words.day(snapshot.until)}
+    return _("%(since)s至%(until)s提交的办件") % {
+        "since": words.day(snapshot.since),
+        "until": words.day(snapshot.until),
+    }
 
 
 def map_notes() -> list[str]:
