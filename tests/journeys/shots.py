@@ -37,7 +37,7 @@ class Camera:
                 person.open(path)
                 for chart in person.page.locator("[data-chart]").all() if not media else ():
                     chart.scroll_into_view_if_needed()
-                    chart.locator("canvas").first.wait_for()
+                    person.page.wait_for_timeout(400)  # to be drawn, if there is anything to draw
                 person.page.evaluate("scrollTo(0, 0)")
                 person.page.screenshot(path=OUT / f"{name}-{tag}.png", full_page=True)
                 print(f"{name}-{tag}.png", flush=True)

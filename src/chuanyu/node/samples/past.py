@@ -37,7 +37,17 @@ PAST = 400  # days back that the first of them was filed
 AREA = {"chongqing": "500099", "sichuan": "510099"}  # of their numbers: nobody's, and no other sample's
 BATCH = 2000
 LONGEST = 12  # steps of a case
-OUTCOMES: dict[Kind, int] = {"accept": 84, "value": 84, "refuse": 8, "ask": 6, "hold": 2, "elsewhere": 1, "stale": 1, "no_basis": 1, "duplicate": 1}  # fmt: skip
+OUTCOMES: dict[Kind, int] = {  # how likely each is, where the act has it
+    "accept": 84,
+    "value": 84,
+    "refuse": 8,
+    "ask": 6,
+    "hold": 2,
+    "elsewhere": 1,
+    "stale": 1,
+    "no_basis": 1,
+    "duplicate": 1,
+}
 _json = msgspec.json.Encoder()
 
 
@@ -160,7 +170,8 @@ def _choose(
     if not acts:
         return None
     waits = acts[0].by == "applicant"  # then it is for the applicant to go on
-    act = random.choices(acts, [90 if n == 0 else 4 if one.by == "applicant" and not waits else 8 for n, one in enumerate(acts)])[0]  # fmt: skip
+    weights = [90, *(4 if act.by == "applicant" and not waits else 8 for act in acts[1:])]
+    act = random.choices(acts, weights)[0]
     if not act.decide:
         return act, None
     kinds = [kind for kind in OUTCOMES if kind in act.to]
