@@ -3,6 +3,7 @@
 import math
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from django.utils.formats import date_format
@@ -144,11 +145,15 @@ def month(value: date) -> str:
 
 def place_name(code: str) -> str:
     """The full name of a division: of today, else the last one it had; what is no division code stays as it is."""
+    return _place_name(code, days.today(), language())
+
+
+@lru_cache(maxsize=4096)
+def _place_name(code: str, today: date, language: str) -> str:
     if len(code) != 6 or not code.isdigit():
         return code
-    today = days.today()
     dates = [today, *(date(year, 1, 1) for year in range(today.year, OLDEST, -1))]
-    return next((say(name) for on in dates if (name := divisions.full_name(code, on=on))), code)
+    return next((name.say(language) for on in dates if (name := divisions.full_name(code, on=on))), code)
 
 
 def source(service: Service, ref: str) -> str:

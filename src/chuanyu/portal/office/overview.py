@@ -19,7 +19,8 @@ from chuanyu.portal.tables import Cell, Column, Table
 from chuanyu.portal.templatetags.portal import sign, tag
 from chuanyu.watch import queries as watch
 
-MOST = 5000  # rows of the list of late cases, on the page and in its file
+MOST = 5000  # rows of the list of late cases, where all are asked for or in another order
+FIRST = 100  # rows of it at first
 
 
 def office(request: HttpRequest) -> HttpResponse:
@@ -48,10 +49,13 @@ def office(request: HttpRequest) -> HttpResponse:
 
 def overdue(request: HttpRequest) -> HttpResponse:
     """Every case past its term that this node holds or filed, the longest first."""
-    table = tables.sorted_as_asked(request, late_table(cases.overdue(limit=MOST)))
+    whole = any(key in request.GET for key in ("sort", "all", "csv"))
+    table = tables.sorted_as_asked(request, late_table(cases.overdue(limit=MOST if whole else FIRST + 1)))
     if file := tables.asked_file(request, (table,)):
         return file
-    return render(request, "portal/office/overdue.html", {"table": table, "crumbs": [("", Text("逾期", "Overdue"))]})
+    count = sum(one.late for one in standing.holders())
+    context = {"table": table, "count": count, "crumbs": [("", Text("逾期", "Overdue"))]}
+    return render(request, "portal/office/overdue.html", context)
 
 
 def late_table(rows: list[RowView]) -> Table:
@@ -68,7 +72,7 @@ def late_table(rows: list[RowView]) -> Table:
             Column("late", _("超期工作日"), "num"),
         ),
         rows=[_late(row) for row in rows],
-        first=100,
+        first=FIRST,
         quiet=True,
     )
 
