@@ -185,7 +185,8 @@ async def _user(node: Node, pages: list[Page], seed: int, until: float, pause: f
         if pause:
             await asyncio.sleep(chance.expovariate(1 / pause))
         name, address, cookies = chance.choice(pages)
-        writer.write(f"GET {_quoted(address)} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: {cookies}\r\n\r\n".encode())
+        sent = f"host: 127.0.0.1\r\naccept-encoding: gzip\r\ncookie: {cookies}"
+        writer.write(f"GET {_quoted(address)} HTTP/1.1\r\n{sent}\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(f"{name} {address}: {head.decode(errors='replace')}")
