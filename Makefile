@@ -48,7 +48,7 @@ lighthouse: ## Lighthouse on six pages of two nodes of their own: at least 95 in
 	@$(PYTHON) tools/bootstrap.py --extra test
 	@sh tools/browser.sh
 	@cd tests/journeys/lighthouse && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	@PYTHONPATH=tests:tests/journeys $(VENV)/python tests/journeys/lighthouse.py
+	@PYTHONPATH=tests:tests/journeys $(VENV)/python tests/journeys/lighthouse.py $(ARGS)
 
 bench: ## measure, each figure beside the machine's own limit (ARGS="exchange cases")
 	@$(PYTHON) tools/bootstrap.py --extra bench

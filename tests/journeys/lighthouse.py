@@ -1,6 +1,6 @@
 """`make lighthouse`: Lighthouse on six pages of two live nodes, as a phone sees them; fails under 95 in any category.
 
-Reports go to shots/lighthouse/ (not kept in git). Pages for signed-in people get the session's cookie.
+Names after it (`make lighthouse ARGS="guide office"`) leave the others out. Reports go to shots/lighthouse/ (not kept in git). Pages for signed-in people get the session's cookie.
 """
 
 import json
@@ -73,6 +73,8 @@ def main() -> int:
             ("office", "office", "/office/"),
         ]
         for name, who, path in pages:
+            if sys.argv[1:] and name not in sys.argv[1:]:
+                continue
             cookie = ""
             if who:
                 with town.person("sichuan", who) as person:
