@@ -1,6 +1,7 @@
 """`make lighthouse`: Lighthouse on six pages of two live nodes, as a phone sees them; fails under 95 in any category.
 
-Names after it (`make lighthouse ARGS="guide office"`) leave the others out. Reports go to shots/lighthouse/ (not kept in git). Pages for signed-in people get the session's cookie.
+Names after it (`make lighthouse ARGS="guide office"`) leave the others out. Reports go to shots/lighthouse/ (not kept in
+git). Pages for signed-in people get the session's cookie.
 """
 
 import json
