@@ -35,6 +35,10 @@ class Camera:
                 if media:
                     person.page.emulate_media(media=media)
                 person.open(path)
+                for chart in person.page.locator("[data-chart]").all() if not media else ():
+                    chart.scroll_into_view_if_needed()
+                    person.page.wait_for_timeout(400)  # to be drawn, if there is anything to draw
+                person.page.evaluate("scrollTo(0, 0)")
                 person.page.screenshot(path=OUT / f"{name}-{tag}.png", full_page=True)
                 print(f"{name}-{tag}.png", flush=True)
 
@@ -77,6 +81,7 @@ def main() -> int:
         print("starting two nodes …", flush=True)
         pair.start()
         town = Town(playwright, pair)
+        pair.command("sample", "history", "--count", "3000", "--at", "chongqing")  # for figures and charts
         first, done, second, waiting = under_way(town)
         third = town.resident()
         pages = [
@@ -100,6 +105,10 @@ def main() -> int:
             ("office", "chongqing", "office", "/office/"),
             ("overdue", "chongqing", "office", "/office/overdue/"),
             ("letters", "chongqing", "office", "/office/letters/"),
+            ("scorecards", "chongqing", "office", "/office/services/"),
+            ("scorecard", "chongqing", "office", "/office/services/pension_transfer/"),
+            ("flows", "chongqing", "office", "/office/flows/"),
+            ("report", "chongqing", "office", "/office/report/"),
         ]
         camera = Camera(town, pages)
         for width in WIDTHS:

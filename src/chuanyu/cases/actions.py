@@ -22,16 +22,18 @@ from chuanyu.cases.replay import (
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ship, will_ship
 from chuanyu.cases.views import Acted
-from chuanyu.core import days
+from chuanyu.core import days, divisions
 from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.ids import uuid7
 from chuanyu.core.outcomes import Outcome
 from chuanyu.core.service import Act
+from chuanyu.identity import vault
 from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here, peer
 
 FILES = 20  # attachments a case can have
+ORIGIN = "watch.flows"  # what the household is looked up for when a case begins
 
 
 # ---- what people do
@@ -79,6 +81,7 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
         person=person,
         parties=parties,
         filed_at=here(),
+        origin=_origin(person, request_id),
         filed=now,
     )
     step = Step(
@@ -236,6 +239,13 @@ def migrate(*, case: UUID, target: str, was: str, state: str) -> bool:
 
 
 # ---- small things
+
+
+def _origin(person: UUID, case: UUID) -> str:
+    """Where the person is registered, as coarse as flows need it: the county here and next door, elsewhere the province."""
+    facts = vault.facts(person, purpose=ORIGIN, by=SYSTEM(here()).id, trace=str(case))
+    code = facts.household or ""
+    return code if divisions.node_of(code) else f"{code[:2]}0000" if code else ""
 
 
 def _locked(case: UUID) -> Case:

@@ -30,6 +30,12 @@ class Case(models.Model):
     person = models.UUIDField()
     parties = models.JSONField(help_text='{"receiving": "sichuan/hrss", …}')
     filed_at = models.CharField(max_length=16)
+    origin = models.CharField(
+        max_length=6,
+        blank=True,
+        default="",
+        help_text="county of the household registration, known where it was filed; a province elsewhere; for flows only",
+    )
     filed = models.DateTimeField()
     state = models.CharField(max_length=64)
     final = models.BooleanField(default=False)

@@ -90,10 +90,10 @@ def counts(actor: Actor) -> list[tuple[str, str, int]]:
     return list(rows.values_list("service", "state").annotate(n=Count("pk")).order_by("service", "state"))
 
 
-def overdue() -> list[RowView]:
-    """Every case past its term that this node owns or filed, the oldest first."""
+def overdue(*, limit: int = LIMIT) -> list[RowView]:
+    """The cases past their term that this node owns or filed, the oldest first."""
     rows = Case.objects.filter(final=False, due__lt=days.today())
-    return _rows(rows.order_by("due"))
+    return _rows(rows.order_by("due", "since")[:limit])
 
 
 def attachment(id_: UUID, actor: Actor) -> Attachment:
@@ -166,7 +166,7 @@ def _may_see(actor: Actor, case: Case) -> bool:
 
 
 def _rows(cases: Iterable[Case]) -> list[RowView]:
-    found = list(cases[:LIMIT]) if isinstance(cases, QuerySet) else list(cases)
+    found = list(cases[:LIMIT]) if isinstance(cases, QuerySet) and not cases.query.is_sliced else list(cases)
     waiting = dict(
         Request.objects.filter(case__in=[c.pk for c in found], status=Request.Status.WAITING)
         .values_list("case")

@@ -77,6 +77,11 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal:office": OFFICE,
     "portal:overdue": OFFICER | OFFICE,
     "portal:letters": OFFICER | OFFICE,
+    "portal:scorecards": OFFICER | OFFICE,
+    "portal:scorecard": OFFICER | OFFICE,
+    "portal:flows": OFFICER | OFFICE,
+    "portal:report": OFFICE,
+    "portal:workbook": OFFICE,
     # API
     "api:api-root": PUBLIC,
     "api:openapi-json": PUBLIC,

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "chuanyu.clearing",
     "chuanyu.cases",
     "chuanyu.delivery",
+    "chuanyu.watch",
     "chuanyu.portal",
     "allauth",
     "allauth.account",
@@ -78,6 +79,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 MIDDLEWARE = [
     "chuanyu.node.middleware.trace",
+    "django.middleware.gzip.GZipMiddleware",  # pads its answers at random (against BREACH); tokens are masked anyway
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chuanyu.node.middleware.headers",

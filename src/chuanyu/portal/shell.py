@@ -24,6 +24,9 @@ PLACES: tuple[tuple[str, Any, str, set[str]], ...] = (
     ("portal:office", _("总览"), "office", {"office"}),
     ("portal:overdue", _("逾期"), "late", {"officer", "office"}),
     ("portal:letters", _("未送达的消息"), "mail", {"officer", "office"}),
+    ("portal:scorecards", _("成效"), "check", {"officer", "office"}),
+    ("portal:flows", _("往来"), "travel", {"officer", "office"}),
+    ("portal:report", _("报告"), "printer", {"office"}),
     ("portal:services", _("办事"), "paper", set()),
     ("portal:my_cases", _("我的办件"), "wait", {"resident"}),
     ("portal:accesses", _("谁用过我的数据"), "eye", {"resident"}),
@@ -101,6 +104,7 @@ SECTIONS = {
     "portal:my_act": "portal:my_cases",
     "portal:workspace": "portal:worklist",
     "portal:act": "portal:worklist",
+    "portal:scorecard": "portal:scorecards",
     "portal:person_apply": "portal:person",
     "portal:person_check": "portal:person",
 }

@@ -5,7 +5,7 @@ from django.urls import path
 from chuanyu.portal import design, files, switches
 from chuanyu.portal.agency import agency
 from chuanyu.portal.counter import person, worklist, workspace
-from chuanyu.portal.office import letters, overview, plan
+from chuanyu.portal.office import letters, overview, plan, report, scorecards
 from chuanyu.portal.resident import accesses, apply, cases, guide, home
 
 app_name = "portal"
@@ -40,4 +40,9 @@ urlpatterns = [
     path("office/", overview.office, name="office"),
     path("office/overdue/", overview.overdue, name="overdue"),
     path("office/letters/", letters.letters, name="letters"),
+    path("office/services/", scorecards.scorecards, name="scorecards"),
+    path("office/services/<slug:key>/", scorecards.scorecard, name="scorecard"),
+    path("office/flows/", scorecards.flows, name="flows"),
+    path("office/report/", report.report, name="report"),
+    path("office/report.xlsx", report.workbook, name="workbook"),
 ]

@@ -1,7 +1,9 @@
 """How facts are said on a page: numbers, days, places, sources, in the language of the moment."""
 
+import math
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from django.utils.formats import date_format
@@ -11,6 +13,7 @@ from django.utils.translation import get_language, gettext
 from chuanyu.core import days, divisions
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
+from chuanyu.watch.suppression import Shown
 
 OLDEST = 1990  # papers older than this name their place in words
 
@@ -120,13 +123,37 @@ def amount(value: Any, unit: str) -> str:
     return str(value)
 
 
+def count(shown: Shown) -> str:
+    """A published count of people: rounded to tens; few people are only said to be few."""
+    if shown.kind == "small":
+        return gettext("少于 10")
+    return "—" if shown.value is None else f"{shown.value:,}"
+
+
+def percent(value: Any) -> str:
+    """A share between 0 and 1 as whole percent, never rounded up to 100 or down to 0."""
+    whole = math.floor(float(value) * 100 + 0.5)
+    if whole == 100 and value < 1:
+        whole = 99
+    return f"{1 if whole == 0 and value > 0 else whole}%"
+
+
+def month(value: date) -> str:
+    """2025年3月 / March 2025."""
+    return date_format(value, "F Y" if language().startswith("en") else "Y年n月")
+
+
 def place_name(code: str) -> str:
     """The full name of a division: of today, else the last one it had; what is no division code stays as it is."""
+    return _place_name(code, days.today(), language())
+
+
+@lru_cache(maxsize=4096)
+def _place_name(code: str, today: date, language: str) -> str:
     if len(code) != 6 or not code.isdigit():
         return code
-    today = days.today()
     dates = [today, *(date(year, 1, 1) for year in range(today.year, OLDEST, -1))]
-    return next((say(name) for on in dates if (name := divisions.full_name(code, on=on))), code)
+    return next((name.say(language) for on in dates if (name := divisions.full_name(code, on=on))), code)
 
 
 def source(service: Service, ref: str) -> str:

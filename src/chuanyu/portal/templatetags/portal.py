@@ -17,7 +17,7 @@ from chuanyu.core.text import Text
 from chuanyu.portal import river, words
 
 register = template.Library()
-for reader in (words.say, words.day, words.moment, words.money):
+for reader in (words.say, words.day, words.moment, words.money, words.count):
     register.filter(reader.__name__, reader)
 
 
@@ -71,6 +71,12 @@ def certainty(name: str) -> SafeString:
         return mark_safe("")
     text = words.CERTAINTY.get(name)
     return format_html('<span class="certainty {}">{}</span>', name, words.say(text) if text else name)
+
+
+@register.filter
+def bare(value: Any) -> str:
+    """A number as programs read it, whatever the language."""
+    return str(value)
 
 
 @register.simple_tag(takes_context=True)
