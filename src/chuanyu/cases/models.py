@@ -31,6 +31,11 @@ class Case(models.Model):
     parties = models.JSONField(help_text='{"receiving": "sichuan/hrss", …}')
     filed_at = models.CharField(max_length=16)
     filed = models.DateTimeField()
+    several = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="a person may have more than one open case of the service, as declared",
+    )
     state = models.CharField(max_length=64)
     final = models.BooleanField(default=False)
     owner = models.CharField(max_length=64, blank=True, help_text='"sichuan/hrss"; empty when final')
@@ -54,7 +59,7 @@ class Case(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["service", "person", "filed_at"], condition=Q(final=False), name="one_open_case"
+                fields=["service", "person", "filed_at"], condition=Q(final=False, several=False), name="one_open_case"
             ),
         )
         indexes = (

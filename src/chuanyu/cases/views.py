@@ -69,6 +69,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]  # what the decision read: key → {value, since, ref, certainty}
     transfer: TransferView | None
     moved: bool  # the case changed hands with it
+    delegated: bool = False  # the applicant's delegate took it (known where they did)
 
 
 class ActView(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ MINE = Text("我的办件", "My cases")
 def my_cases(request: HttpRequest) -> HttpResponse:
     """Open cases first, then what is done."""
     who = actor(request)
-    rows = queries.mine(who.person) if who.person else []
+    rows = queries.mine(who)
     context = {
         "open": [row for row in rows if not row.final],
         "closed": [row for row in rows if row.final],

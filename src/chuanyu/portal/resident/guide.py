@@ -170,15 +170,13 @@ def _sides(parameter: Parameter) -> Sides:
 def _mine(request: HttpRequest, service: Service) -> RowView | None:
     """The visitor's own open case of this service: there is no need for a second one."""
     who = visitor(request)
-    rows = queries.mine(who.person) if who and who.person else []
+    rows = queries.mine(who) if who and not (service.procedure and service.procedure.several) else []
     return next((row for row in rows if row.service == service.key and not row.final), None)
 
 
-def _leads(service: Service) -> list[tuple[str, Text | str]]:
+def _leads(service: Service) -> list[tuple[str, Text]]:
     """The lead units by province, named in both languages by the plan."""
-    clause = next((clause for clause in delivery.plan() if clause.number == service.clause), None)
-    named = {lead.name.zh: lead.name for lead in clause.leads} if clause else {}
-    return [(node, named.get(service.leads[node], service.leads[node])) for node in NODES if node in service.leads]
+    return [(node, delivery.lead(service, node)) for node in NODES if node in service.leads]
 
 
 def _length(service: Service) -> int | None:
