@@ -205,6 +205,7 @@ def _row(case: Case, waiting: int) -> RowView:
         here=case.owner.startswith(f"{here()}/"),
         since=case.since,
         filed=case.filed,
+        filed_at=case.filed_at,
         due=case.due,
         provisional=case.provisional,
         overdue=_overdue(case),

@@ -146,6 +146,7 @@ class RowView(msgspec.Struct, frozen=True, kw_only=True):
     here: bool
     since: datetime
     filed: datetime
+    filed_at: str
     due: date | None
     provisional: bool
     overdue: bool

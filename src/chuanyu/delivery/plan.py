@@ -99,7 +99,8 @@ def disagreements(plan: Plan, services: Mapping[str, Service]) -> list[str]:
     clauses = {clause.number: clause for clause in plan.clauses}
     for service in services.values():
         for node in NODES:
-            leads = clauses[service.clause].leads[node] or plan.units(node)
+            clause = clauses[service.clause]
+            leads = clause.leads[node] or (plan.units(node) if clause.systems else ())
             named = [unit.name.zh for unit in leads]
             if service.leads[node] not in named:
                 problems.append(

@@ -5,9 +5,11 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from chuanyu.identity import drafts, vault
+from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.models import Agency, Staff, User
 from chuanyu.identity.queries import declared_agencies
@@ -55,6 +57,11 @@ def create_staff(*, username: str, password: str, agency: str, role: str, displa
         )
         Staff.objects.create(user=user, agency=Agency.objects.get(node=here(), code=agency), role=role)
     return user
+
+
+def see_messages(who: Actor) -> None:
+    """Remember that this resident has looked at their messages now."""
+    User.objects.filter(username=who.user).update(messages_seen=timezone.now())
 
 
 @sensitive_variables()

@@ -31,6 +31,7 @@ class Entry:
     errors: list[str] = default(default_factory=list)
     rows: list["Row"] = default(default_factory=list)
     inner: list["Entry"] = default(default_factory=list)
+    origin: str = ""  # where a value comes from that nobody typed
     in_row: bool = False  # one of several side by side: a list box takes less room than radio buttons
 
     @property
@@ -45,6 +46,7 @@ class Entry:
     def described(self) -> str:
         """The ids aria-describedby names: the hint, then the errors."""
         ids = [f"{self.name}-hint"] if self.hinted else []
+        ids += [f"{self.name}-origin"] * bool(self.origin)
         return " ".join(ids + [f"{self.name}-error"] * bool(self.errors))
 
     @property

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries
 from chuanyu.exchange.own_data import Access
@@ -41,6 +42,13 @@ def accesses(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/resident/accesses.html", context)
 
 
+def _basis(service: Service | None, key: str) -> str:
+    """A legal act by its number, or the person's own consent."""
+    if key.startswith("consent:"):
+        return gettext("您的同意")
+    return words.source(service, key) if service else key
+
+
 def _line(access: Access) -> Line:
     service = catalogue().get(access.service)
     specs = service.documents if service else {}
@@ -53,6 +61,6 @@ def _line(access: Access) -> Line:
         to_agency=agency_name(access.to_agency),
         service=service.name if service else Text(access.service, access.service),
         fields=[words.say(specs[name].title) if name in specs else name for name in access.fields],
-        basis=gettext("；").join(words.source(service, key) if service else key for key in access.basis),
+        basis=gettext("；").join(_basis(service, key) for key in access.basis),
         logs="unknown" if there is None else "agree" if here_ and there else "differ",
     )

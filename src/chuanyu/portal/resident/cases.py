@@ -15,8 +15,10 @@ from chuanyu.cases.views import ActView, CaseView
 from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
+from chuanyu.delivery import ratings
 from chuanyu.exchange import queries as exchange
 from chuanyu.identity.access import actor
+from chuanyu.identity.here import here
 from chuanyu.portal import river, steps, words
 from chuanyu.portal.errors import refused
 
@@ -53,6 +55,8 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
         "sheets": steps.papers_of(found, service),
         "link": link,
         "tone": river.tone(service, found.state),
+        "rating": _rating(found),
+        "answered": ratings.answered(found.id),
         "crumbs": [(reverse("portal:my_cases"), MINE), ("", found.name)],
     }
     return render(request, "portal/parts/tracker.html" if asks_again else "portal/resident/tracker.html", context)
@@ -114,6 +118,13 @@ def seen(request: HttpRequest, case: UUID) -> CaseView:
         return queries.view(case, actor(request))
     except CaseError:
         raise Http404 from None
+
+
+def _rating(case: CaseView) -> str:
+    """The token to rate a closed case with; "" where it is not closed, was filed elsewhere, or has been rated."""
+    if not case.final or case.filed_at != here() or ratings.is_rated(case.id):
+        return ""
+    return ratings.token(case.id)
 
 
 def _act(case: CaseView, name: str) -> ActView | None:

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
 
-from chuanyu.cases import diagram, queries
+from chuanyu.cases import diagram, eligibility, queries
 from chuanyu.cases.views import RowView
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
@@ -100,6 +100,7 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
         "length": _length(service),
         "leads": _leads(service),
         "mine": _mine(request, service),
+        "foreseeable": eligibility.question(service) is not None,
     }
     return render(request, "portal/resident/guide.html", context)
 

@@ -16,7 +16,6 @@ def home(request: HttpRequest) -> HttpResponse:
             "services": services[:6],
             "count": len(services),
             "lives": finding.lives(services),
-            "later": finding.later(services),
         },
     )
 
@@ -33,6 +32,7 @@ def services(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "life": life if life in words.LIVES else "",
         "life_words": words.LIVES[life][0] if life in words.LIVES else None,
-        "lives": finding.lives(everything),
+        "lives": [event for event in finding.lives(everything) if event.count],
     }
-    return render(request, "portal/resident/services.html", context)
+    part = request.headers.get("HX-Target") == "found"  # typing refreshes the list alone
+    return render(request, f"portal/resident/{'found' if part else 'services'}.html", context)
