@@ -13,6 +13,7 @@ from chuanyu.delivery import ratings as verdicts
 from chuanyu.delivery.ratings import RatingError
 from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
+from chuanyu.portal.errors import Problem
 from chuanyu.portal.words import say
 
 RATINGS = Text("群众评价", "Ratings")
@@ -57,6 +58,7 @@ def _page(
         "done": [row for row in rows if row.done is not None],
         "results": verdicts.RESULTS.items(),
         "wrong": wrong or {},
+        "problems": [Problem(f"{path}-{at}", message) for path, message in (wrong or {}).items()],
         "at": at,
         "result": result,
         "text": text,

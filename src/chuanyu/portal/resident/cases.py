@@ -55,6 +55,7 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
         "sheets": steps.papers_of(found, service),
         "link": link,
         "tone": river.tone(service, found.state),
+        "may_object": found.service != "public_opinion" and actor(request).covers("public_opinion"),
         "rating": _rating(found),
         "answered": ratings.answered(found.id),
         "crumbs": [(reverse("portal:my_cases"), MINE), ("", found.name)],
