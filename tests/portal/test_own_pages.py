@@ -296,7 +296,7 @@ def test_offer_accept_act_and_end(resident: Client, filed: str, daughter: Client
     made = Delegation.objects.get()
     daughter.post(f"/delegates/{made.pk}/", {"do": "accept"})
     page = read(daughter.post("/delegates/act/", {"delegation": str(made.pk)}, follow=True))
-    banner = next(e.text for e in page.root.all("div") if e.get("class") == "acting")
+    banner = next(e.text for e in page.root.all("section") if e.get("class") == "acting")
     assert "您正在代" in banner and "*试小雪" in banner and "1 个事项" in banner
     assert read(daughter.get("/cases/")).text.count(Case.objects.get().reference) == 1
     assert "对办理有意见" not in read(daughter.get(f"/cases/{filed}/")).text  # that is another service
