@@ -77,13 +77,15 @@ def foresee(service: Service, documents: Mapping[str, Any], *, day: date, node: 
     reason, remedy = declarations.reason(service, outcome.reason)
     procedure = service.procedure
     assert procedure is not None
+    state = procedure.states[target or asked.state.name]
     return Foreseen(
         outcome=outcome.outcome,
-        state_title=procedure.states[target or asked.state.name].title,
+        state_title=state.title,
         reason=reason,
         remedy=remedy,
         ref=outcome.ref,
         amount="",
         unit="",
         parameters=dict(decision.used),
+        final=state.final,
     )

@@ -178,3 +178,4 @@ class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     unit: str
     parameters: dict[str, Any]
+    final: bool = False  # it would end the case

@@ -10,6 +10,7 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries
+from chuanyu.exchange.grants import PORTALS
 from chuanyu.exchange.own_data import Access
 from chuanyu.identity.access import actor
 from chuanyu.identity.queries import agency_name
@@ -42,6 +43,11 @@ def accesses(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/resident/accesses.html", context)
 
 
+def _agency(key: str) -> Text:
+    """An agency by its key; the portals, which speak for residents, are none of the plan's."""
+    return PORTALS.get(key) or agency_name(key)
+
+
 def _basis(service: Service | None, key: str) -> str:
     """A legal act by its number, or the person's own consent."""
     if key.startswith("consent:"):
@@ -56,9 +62,9 @@ def _line(access: Access) -> Line:
     return Line(
         access=access,
         from_node=access.from_agency.partition("/")[0],
-        from_agency=agency_name(access.from_agency),
+        from_agency=_agency(access.from_agency),
         to_node=access.to_agency.partition("/")[0],
-        to_agency=agency_name(access.to_agency),
+        to_agency=_agency(access.to_agency),
         service=service.name if service else Text(access.service, access.service),
         fields=[words.say(specs[name].title) if name in specs else name for name in access.fields],
         basis=gettext("；").join(_basis(service, key) for key in access.basis),

@@ -46,9 +46,10 @@ class Offer(Document):
             "18 位，用来确认是本人。",
             "18 characters; it tells who they are.",
         ),
+        Meta(max_length=40),
     ]
     name: Annotated[
-        str, Title("对方的姓名", "Their name", "与身份证一致。", "As on the identity card."), Meta(max_length=60)
+        str, Title("对方的姓名", "Their name", "与身份证一致。", "As on the identity card."), Meta(max_length=40)
     ]
     relation: Annotated[Relation, Title("对方是您的", "They are your")]
     until: Annotated[date, Title("代办到哪一天", "Until which day", "最长三年。", "Three years at most.")]

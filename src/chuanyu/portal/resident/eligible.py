@@ -16,7 +16,7 @@ from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import Foreseen
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.documents import FieldError
+from chuanyu.core.documents import FieldError, fields
 from chuanyu.core.service import DocumentSpec, Service
 from chuanyu.core.text import Text
 from chuanyu.identity.access import visitor
@@ -36,7 +36,7 @@ def eligible(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404
     who = visitor(request)
     has = _known(who, service) if question.known else None
-    asked = [*question.asked, *(() if has else question.known)]
+    asked = [*(() if has else question.known), *question.asked]
     typed = _typed(request, asked)
     change = {name: request.POST.get(name, "") for name in ("add", "remove")}
     errors: list[FieldError] = []
@@ -53,7 +53,7 @@ def eligible(request: HttpRequest, key: str) -> HttpResponse:
             (reverse("portal:guide", args=[key]), service.name),
             ("", Text("我能不能办", "Am I eligible")),
         ],
-        "sheets": [(spec.title, forms.entries(spec.cls, typed, spec.name, errors)) for spec in asked],
+        "sheets": [(spec.title, _entries(spec, question, typed, errors)) for spec in asked],
         "problems": problems(errors),
         "known": has,
         "verdict": verdict,
@@ -62,6 +62,15 @@ def eligible(request: HttpRequest, key: str) -> HttpResponse:
         "answers": [(name, value) for name, value in typed.items() if value and _of(question.asked, name)],
     }
     return render(request, "portal/resident/eligible.html", context, status=422 if errors else 200)
+
+
+def _entries(
+    spec: DocumentSpec, question: eligibility.Question, typed: dict[str, str], errors: list[FieldError]
+) -> list[forms.Entry]:
+    """The fields of a document; of what a node would know, those the applicant is asked anyway are not asked twice."""
+    said = {f.name for each in question.asked for f in fields(each.cls)} if spec in question.known else set()
+    entries = forms.entries(spec.cls, typed, spec.name, errors)
+    return [entry for entry in entries if entry.field.required or entry.field.name not in said]
 
 
 def _verdict(

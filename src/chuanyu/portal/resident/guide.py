@@ -127,10 +127,20 @@ def _example(service: Service, row: dict[str, Any]) -> Example:
             if body
         ],
         outcome=expect.get("outcome", ""),
-        value="" if value is None else words.amount(value, unit) if unit else words.place_name(str(value)),
+        value="" if value is None else words.amount(value, unit) if unit else _result(value),
         reason=service.reasons.get(expect.get("reason", "")),
         ref=expect.get("ref", ""),
     )
+
+
+def _result(value: Any) -> str:
+    """What a rule gave that has no unit: yes or no, a day, a place, or a figure."""
+    if isinstance(value, bool):
+        return words.amount(value, "flag")
+    try:
+        return words.day(date.fromisoformat(str(value)))
+    except ValueError:
+        return words.place_name(str(value))
 
 
 def _class(service: Service, name: str) -> Any:
