@@ -58,7 +58,10 @@ def test_what_is_wrong_is_said_at_its_field() -> None:
 def test_a_day_without_figures_is_said() -> None:
     with pytest.raises(CaseError) as caught:
         eligibility.foresee(
-            PENSION, {"application": {}, "person": {"birth": "1960-01-01", "sex": "male"}}, day=date(1999, 1, 1), node="sichuan"
+            PENSION,
+            {"application": {}, "person": {"birth": "1960-01-01", "sex": "male"}},
+            day=date(1999, 1, 1),
+            node="sichuan",
         )
     assert "还没有公布" in caught.value.fields[0].message.zh
 

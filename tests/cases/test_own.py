@@ -83,7 +83,9 @@ def test_a_delegate_does_what_was_delegated_and_is_named_for_it(world: World) ->
     helper = delegate(world, "pension_transfer")
     with world.at("sichuan"):
         person = world.person("sichuan")
-        done = actions.start(service="pension_transfer", actor=helper, person=person, documents={"application": {}}, request_id=uuid7())
+        done = actions.start(
+            service="pension_transfer", actor=helper, person=person, documents={"application": {}}, request_id=uuid7()
+        )
         assert Event.objects.get(case=done.case).actor == helper.id
         assert queries.view(done.case, helper).steps[0].delegated
         (message,) = own.messages(world.resident("sichuan"), seen=None)  # the principal is told
@@ -98,7 +100,9 @@ def test_a_delegates_view_ends_at_their_services(world: World) -> None:
     pension = world.start().case
     with world.at("sichuan"):
         person, who = world.person("sichuan"), world.resident("sichuan")
-        opinion = actions.start(service="public_opinion", actor=who, person=person, documents=OPINION, request_id=uuid7()).case
+        opinion = actions.start(
+            service="public_opinion", actor=who, person=person, documents=OPINION, request_id=uuid7()
+        ).case
         helper, everything = delegate(world, "public_opinion"), delegate(world)
         assert [row.id for row in queries.mine(helper)] == [opinion]
         assert {row.id for row in queries.mine(everything)} == {pension, opinion}
@@ -114,7 +118,9 @@ def test_a_service_may_have_several_open_cases_where_it_says_so(world: World) ->
     with world.at("sichuan"):
         person, who = world.person("sichuan"), world.resident("sichuan")
         ids = [
-            actions.start(service="public_opinion", actor=who, person=person, documents=OPINION, request_id=uuid7()).case
+            actions.start(
+                service="public_opinion", actor=who, person=person, documents=OPINION, request_id=uuid7()
+            ).case
             for _ in range(2)
         ]
         dev = Actor(kind="staff", user="clerk-dev", node="sichuan", agency="dev", roles=frozenset({"clerk"}))

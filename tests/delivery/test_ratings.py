@@ -60,7 +60,13 @@ def test_not_before_the_end_not_by_staff_not_without_the_token(closed: UUID) -> 
     assert code(closed) == "too_early"
     assert code(uuid7()) == "not_found"
     token = ratings.token(closed)
-    for wrong in ("", "x", token[:-1], token[:-1] + ("A" if token[-1] != "A" else "B"), ratings.token(uuid4())[:22] + token[22:]):
+    for wrong in (
+        "",
+        "x",
+        token[:-1],
+        token[:-1] + ("A" if token[-1] != "A" else "B"),
+        ratings.token(uuid4())[:22] + token[22:],
+    ):
         with pytest.raises(RatingError) as caught:
             ratings.rateable(wrong)
         assert caught.value.code == "not_found"
@@ -71,7 +77,9 @@ def test_it_is_rated_where_it_was_filed(closed: UUID) -> None:
     assert code(closed) == "not_found"
 
 
-@pytest.mark.parametrize("given", [{}, {"level": "superb"}, {"level": "satisfied", "comment": "x" * 501}, {"level": "satisfied", "x": 1}])
+@pytest.mark.parametrize(
+    "given", [{}, {"level": "superb"}, {"level": "satisfied", "comment": "x" * 501}, {"level": "satisfied", "x": 1}]
+)
 def test_what_is_no_rating_is_refused_with_its_fields(closed: UUID, given: dict[str, Any]) -> None:
     with pytest.raises(RatingError) as caught:
         ratings.rate(ratings.token(closed), given, actor=None)

@@ -30,7 +30,9 @@ def person(link: Link) -> UUID:
         return vault.enrol(NUMBER, "冉小溪")
 
 
-def agreed(person: UUID, *, fields: tuple[str, ...] = ("person.household",), agency: str = "sichuan/hrss") -> ConsentView:
+def agreed(
+    person: UUID, *, fields: tuple[str, ...] = ("person.household",), agency: str = "sichuan/hrss"
+) -> ConsentView:
     who = Actor(kind="resident", user="r", node="sichuan", person=person, roles=frozenset({"resident"}))
     return consents.give(who, service="pension_transfer", agency=agency, fields=fields, period=30)
 
@@ -103,9 +105,7 @@ def test_the_compact_grants_this_question_on_consent_alone(link: Link, person: U
         actions.ask(**(parts | change))
 
 
-def test_an_answer_beyond_the_consent_is_cut_to_it(
-    link: Link, person: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_beyond_the_consent_is_cut_to_it(link: Link, person: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "ask", lambda **_: {"person": {"household": "500112", "birth": "1991-04-05"}})
     with link.at("sichuan"):
         assert known_facts.fetch(person, consent=agreed(person)) == {"household": "500112"}

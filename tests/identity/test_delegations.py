@@ -86,7 +86,10 @@ def test_declined_and_run_out(mother: Actor, daughter: Actor) -> None:
 def test_an_offer_tells_nobody_who_is_known(mother: Actor, daughter: Actor) -> None:
     """A number of nobody, a name that is not theirs, the right one: all look alike to who offers."""
     nobody = make_person_number("500000", date(1970, 1, 1), 9, "male")
-    looks = [offer(mother, number=n, name=name) for n, name in ((nobody, "李小雨"), (DAUGHTER, "李大雨"), (DAUGHTER, "李小雨"))]
+    looks = [
+        offer(mother, number=n, name=name)
+        for n, name in ((nobody, "李小雨"), (DAUGHTER, "李大雨"), (DAUGHTER, "李小雨"))
+    ]
     assert len({(one.status, one.relation, one.services, one.until) for one in looks}) == 1
     assert {one.name for one in looks} == {"*小雨", "*大雨"}
     assert delegations.waiting(daughter.person) == 1  # type: ignore[arg-type]
@@ -118,13 +121,20 @@ def test_what_was_delegated_is_not_passed_on(mother: Actor, daughter: Actor) -> 
     made = offer(mother)
     delegations.accept(daughter, made.id)
     acting = Actor(kind="resident", user="daughter", node=here(), person=mother.person, mandate=made.id)
-    for attempt in (lambda: offer(acting), lambda: delegations.accept(acting, made.id), lambda: delegations.end(acting, made.id)):
+    for attempt in (
+        lambda: offer(acting),
+        lambda: delegations.accept(acting, made.id),
+        lambda: delegations.end(acting, made.id),
+    ):
         with pytest.raises(DelegationError):
             attempt()
 
 
 def test_only_the_two_may_touch_it(mother: Actor, daughter: Actor) -> None:
-    made, stranger = offer(mother), resident("stranger", make_person_number("510000", date(1990, 1, 1), 1, "male"), "某人")
+    made, stranger = (
+        offer(mother),
+        resident("stranger", make_person_number("510000", date(1990, 1, 1), 1, "male"), "某人"),
+    )
     for attempt in (lambda: delegations.accept(stranger, made.id), lambda: delegations.end(stranger, made.id),
                     lambda: delegations.accept(mother, made.id), lambda: delegations.end(mother, uuid4())):  # fmt: skip
         with pytest.raises(DelegationError):

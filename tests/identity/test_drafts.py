@@ -108,7 +108,12 @@ def test_a_consent_stands_until_its_day(who: Actor) -> None:
 def test_nobody_gives_or_withdraws_it_for_another(who: Actor) -> None:
     made = give(who)
     acting = Actor(kind="resident", user="d", node=here(), person=who.person, mandate=uuid4())
-    stranger = Actor(kind="resident", user="s", node=here(), person=vault.enrol(make_person_number("510000", date(1990, 1, 1), 1, "male")))
+    stranger = Actor(
+        kind="resident",
+        user="s",
+        node=here(),
+        person=vault.enrol(make_person_number("510000", date(1990, 1, 1), 1, "male")),
+    )
     for other in (acting, Actor(kind="staff", user="c", node=here())):
         with pytest.raises(NoConsent):
             give(other)

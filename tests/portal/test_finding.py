@@ -14,7 +14,19 @@ def found(asked: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "asked",
-    ["养老保险", "养老转移", "ylbx", "YLBX", "yanglaobaoxian", "yanglao baoxian", "yanglbx", "ylbaoxian", "ylzy", "qyzg", "pension"],
+    [
+        "养老保险",
+        "养老转移",
+        "ylbx",
+        "YLBX",
+        "yanglaobaoxian",
+        "yanglao baoxian",
+        "yanglbx",
+        "ylbaoxian",
+        "ylzy",
+        "qyzg",
+        "pension",
+    ],
 )
 def test_one_service_by_many_words(asked: str) -> None:
     assert found(asked)[0] == "pension_transfer"

@@ -124,7 +124,9 @@ def test_am_i_eligible_asks_a_resident_only_what_is_not_known_and_stores_nothing
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 def test_am_i_eligible_says_mistakes_at_the_field(house: None, client: Client, language: str) -> None:
     client.cookies["chuanyu_language"] = language
-    answer = client.post(ELIGIBLE, {"person-birth": "x", "application-first_insured_here_on": "2025-02-30", "go": "ask"})
+    answer = client.post(
+        ELIGIBLE, {"person-birth": "x", "application-first_insured_here_on": "2025-02-30", "go": "ask"}
+    )
     page = read(answer)
     assert answer.status_code == 422
     assert page.error_of("person-birth") and page.error_of("application-first_insured_here_on")
@@ -243,7 +245,9 @@ def test_a_consent_that_stands_is_not_asked_again(mover: Client, monkeypatch: py
 
 
 @pytest.mark.parametrize("sent", [{"agree": ""}, {"period": "3650"}, {"period": "x"}])
-def test_without_consent_nothing_is_fetched(mover: Client, sent: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_consent_nothing_is_fetched(
+    mover: Client, sent: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(known_facts, "fetch", lambda *_, **__: pytest.fail("fetched"))
     assert "没有同意，就不会去调取" in read(agree(mover, **sent)).text
     assert not Consent.objects.exists()
@@ -313,7 +317,9 @@ def test_offer_accept_act_and_end(resident: Client, filed: str, daughter: Client
     assert "委托已经结束" in page.text and "您还没有办过事项" in page.text
 
 
-def test_a_delegates_look_leaves_the_messages_unread(resident: Client, filed: str, daughter: Client, staff: Any) -> None:
+def test_a_delegates_look_leaves_the_messages_unread(
+    resident: Client, filed: str, daughter: Client, staff: Any
+) -> None:
     offer(resident)
     made = Delegation.objects.get()
     daughter.post(f"/delegates/{made.pk}/", {"do": "accept"})
@@ -389,7 +395,11 @@ def test_an_officer_looks_into_bad_ratings(
 
 def test_an_objection_begins_with_the_case_it_is_about(resident: Client, filed: str) -> None:
     Case.objects.update(state="refused", final=True, owner="")
-    link = next(a.get("href") for a in read(resident.get(f"/cases/{filed}/")).root.all("a") if "opinion-reference" in a.get("href"))
+    link = next(
+        a.get("href")
+        for a in read(resident.get(f"/cases/{filed}/")).root.all("a")
+        if "opinion-reference" in a.get("href")
+    )
     page = read(resident.get(link))
     assert page.fields["opinion-reference"].get("value") == Case.objects.get().reference
     assert "checked" in next(e for e in page.root.all("input") if e.get("value") == "objection").attributes
