@@ -21,7 +21,7 @@ from chuanyu.node import cli, samples
 from chuanyu.node.samples import journeys, people
 
 EVERYONE = [
-    (service.key, index) for service in catalogue().values() for index in range(len(service.examples["journeys"]))
+    (service.key, index) for service in catalogue().values() for index in range(len(service.examples.get("journeys", ())))
 ]
 
 

@@ -53,7 +53,7 @@ def start(*, service: str, actor: Actor, person: UUID, documents: dict[str, Any]
 
 
 def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], request_id: UUID) -> Acted:
-    if not (actor.is_person(person) or "clerk" in actor.roles or actor.is_system):
+    if not (actor.is_person(person, service) or "clerk" in actor.roles or actor.is_system):
         raise CaseError("not_yours", errors.NOT_YOURS)
     declared = catalogue().get(service)
     if declared is None or declared.procedure is None:
@@ -68,7 +68,7 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
         if again.person != person or again.service != service:
             raise CaseError("not_yours", errors.NOT_YOURS)
         return steps.acted(again, None)
-    if known:
+    if known and not procedure.several:
         raise CaseError("duplicate", errors.ALREADY_OPEN, case=known[0])
     taken = evidence.take(declared.documents, procedure.start_takes, documents)
     now = timezone.now()
@@ -83,6 +83,7 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
         filed_at=here(),
         origin=_origin(person, request_id),
         filed=now,
+        several=procedure.several,
     )
     step = Step(
         case=str(case.pk),
@@ -141,7 +142,7 @@ def act(
 def may(actor: Actor, case: Case, act: Act) -> bool:
     """True if `actor` is who the declaration says takes this step."""
     if act.by == "applicant":
-        return actor.is_person(case.person)
+        return actor.is_person(case.person, case.service)
     agency = case.owner if act.by == "owner" else case.parties[act.by]
     node, _, code = agency.partition("/")
     return "clerk" in actor.roles and actor.serves(code, node)
@@ -154,7 +155,7 @@ def attach(*, case: UUID, actor: Actor, filename: str, content: bytes) -> UUID:
     if found.final:
         raise CaseError("closed", errors.CLOSED)
     if not (
-        actor.is_person(found.person)
+        actor.is_person(found.person, found.service)
         or any(actor.serves(a.partition("/")[2], a.partition("/")[0]) for a in found.parties.values())
     ):
         raise CaseError("not_yours", errors.NOT_YOURS)

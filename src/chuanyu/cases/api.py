@@ -80,7 +80,7 @@ def service(request: HttpRequest, key: str) -> HttpResponse:
 def cases(request: HttpRequest) -> HttpResponse:
     """A resident's own cases, or what waits for a clerk's agency."""
     who = actor(request)
-    return _json(queries.mine(who.person) if who.person else queries.worklist(who))
+    return _json(queries.mine(who) if who.person else queries.worklist(who))
 
 
 @router.post("/cases", url_name="cases", openapi_extra=answers(Acted))

@@ -37,6 +37,11 @@ class Case(models.Model):
         help_text="county of the household registration, known where it was filed; a province elsewhere; for flows only",
     )
     filed = models.DateTimeField()
+    several = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="a person may have more than one open case of the service, as declared",
+    )
     state = models.CharField(max_length=64)
     final = models.BooleanField(default=False)
     owner = models.CharField(max_length=64, blank=True, help_text='"sichuan/hrss"; empty when final')
@@ -60,7 +65,7 @@ class Case(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=["service", "person", "filed_at"], condition=Q(final=False), name="one_open_case"
+                fields=["service", "person", "filed_at"], condition=Q(final=False, several=False), name="one_open_case"
             ),
         )
         indexes = (

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from chuanyu.cases import actions, declarations, errors, evidence
+from chuanyu.cases import actions, declarations, errors, evidence, steps
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
 from chuanyu.cases.replay import ACT, MIGRATED, POSTING_REFUSED, REQUEST_REFUSED, START, target_of
@@ -30,7 +30,7 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Act, Declared
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries as exchange
-from chuanyu.identity.actor import Actor
+from chuanyu.identity.actor import FOR, Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.queries import agency_name
 
@@ -52,9 +52,12 @@ def view(case: UUID, actor: Actor) -> CaseView:
     return _view(found, actor)
 
 
-def mine(person: UUID) -> list[RowView]:
-    """A resident's cases at this node, newest first."""
-    return _rows(Case.objects.filter(person=person).order_by("-filed"))
+def mine(actor: Actor) -> list[RowView]:
+    """A resident's cases at this node, newest first; for a delegate those of the services delegated."""
+    if actor.person is None:
+        return []
+    rows = Case.objects.filter(person=actor.person)
+    return _rows((rows if actor.scope is None else rows.filter(service__in=actor.scope)).order_by("-filed"))
 
 
 def worklist(
@@ -94,6 +97,18 @@ def overdue(*, limit: int = LIMIT) -> list[RowView]:
     """The cases past their term that this node owns or filed, the oldest first."""
     rows = Case.objects.filter(final=False, due__lt=days.today())
     return _rows(rows.order_by("due", "since")[:limit])
+
+
+def taken_in_by(case: UUID) -> str:
+    """The agency ("sichuan/hrss") that owned the case's first state: who answers for how it was dealt with."""
+    found = Case.objects.get(pk=case)
+    procedure = declarations.procedure(found.declaration_id)
+    return str(found.parties[procedure.states[procedure.start_state].owner or ""])
+
+
+def reference_of(case: UUID) -> str:
+    """A case's number for people."""
+    return steps.reference(case)
 
 
 def attachment(id_: UUID, actor: Actor) -> Attachment:
@@ -136,7 +151,7 @@ def foreseen(case: UUID, name: str, actor: Actor) -> Foreseen | None:
     if act.post and outcome.outcome == "accept":
         posting, read = evidence.decide(held, declared, act.post, timezone.now(), node=here())
         amount, unit, used = str(posting.value), declared.postings[act.post].unit, used | read
-    reason, remedy = _reason(declared, outcome.reason)
+    reason, remedy = declarations.reason(declared, outcome.reason)
     return Foreseen(
         outcome=outcome.outcome,
         state_title=procedure.states[target or found.state].title,
@@ -160,7 +175,7 @@ def _of_agency(actor: Actor) -> QuerySet[Case]:
 
 
 def _may_see(actor: Actor, case: Case) -> bool:
-    if actor.is_system or actor.is_person(case.person):
+    if actor.is_system or actor.is_person(case.person, case.service):
         return True
     return any(actor.serves(agency.removeprefix(f"{here()}/"), here()) for agency in case.parties.values())
 
@@ -190,6 +205,7 @@ def _row(case: Case, waiting: int) -> RowView:
         here=case.owner.startswith(f"{here()}/"),
         since=case.since,
         filed=case.filed,
+        filed_at=case.filed_at,
         due=case.due,
         provisional=case.provisional,
         overdue=_overdue(case),
@@ -207,11 +223,9 @@ def _view(case: Case, actor: Actor) -> CaseView:
     declared = declarations.by_hash(case.declaration_id)
     procedure = declarations.procedure(case.declaration_id)
     state = procedure.states[case.state]
-    steps = [
-        evidence.step_of(body)
-        for body in Event.objects.filter(case=case).order_by("sequence").values_list("body", flat=True)
-    ]
-    transfers = {t.id: t for t in map(_transfer, clearing.transfers([case.pk]))}
+    events = list(Event.objects.filter(case=case).order_by("sequence").values_list("body", "actor"))
+    taken = [evidence.step_of(body) for body, _ in events]
+    transfers = {t.id: t for t in map(transfer_view, clearing.transfers([case.pk]))}
     return CaseView(
         id=case.pk,
         reference=case.reference,
@@ -236,11 +250,18 @@ def _view(case: Case, actor: Actor) -> CaseView:
         sequence=case.sequence,
         head=case.head,
         declaration=case.declaration_id,
-        documents=_documents(case, declared, steps),
+        documents=_documents(case, declared, taken),
         attachments=tuple(_attachment(a) for a in Attachment.objects.filter(case=case).defer("content").order_by("at"))
         if case.files
         else (),
-        steps=tuple(_steps(declared, steps, transfers)),
+        steps=tuple(
+            _steps(
+                declared,
+                taken,
+                transfers,
+                {s.sequence for s, (_, who) in zip(taken, events, strict=True) if FOR in who},
+            )
+        ),
         acts=tuple(_acts(case, declared, state.does.values(), actor)),
         requests=tuple(_request(declared, r) for r in Request.objects.filter(case=case).order_by("at")),
         transfers=tuple(transfers.values()),
@@ -281,14 +302,16 @@ def _attachment(row: Attachment) -> AttachmentView:
     )
 
 
-def _steps(declared: Declared, steps: list[Step], transfers: Mapping[UUID, TransferView]) -> Iterable[StepView]:
+def _steps(
+    declared: Declared, steps: list[Step], transfers: Mapping[UUID, TransferView], delegated: set[int]
+) -> Iterable[StepView]:
     procedure = declared.procedure
     assert procedure is not None
     owner = ""
     for step in steps:
         state = procedure.states.get(step.target)
         act = next((s.does[step.act] for s in procedure.states.values() if step.act in s.does), None)
-        reason, remedy = _reason(declared, step.outcome.reason if step.outcome else "")
+        reason, remedy = declarations.reason(declared, step.outcome.reason if step.outcome else "")
         ref = step.outcome.ref if step.outcome else ""
         basis = declared.basis.get(ref.partition("#")[0])
         new_owner = state.owner if state else None
@@ -311,14 +334,9 @@ def _steps(declared: Declared, steps: list[Step], transfers: Mapping[UUID, Trans
             parameters=step.parameters,
             transfer=next((transfers[UUID(t.id)] for t in step.transfers if UUID(t.id) in transfers), None),
             moved=bool(owner) and new_owner is not None and new_owner != owner,
+            delegated=step.sequence in delegated,
         )
         owner = new_owner or owner
-
-
-def _reason(declared: Declared, key: str) -> tuple[Text | None, Text | None]:
-    if key in declared.reasons:
-        return declared.reasons[key].text, declared.reasons[key].remedy
-    return errors.REASONS.get(key, errors.REASONS["posting_failed"] if key.startswith("posting_") else None), None
 
 
 def _acts(case: Case, declared: Declared, acts: Iterable[Act], actor: Actor) -> Iterable[ActView]:
@@ -353,11 +371,12 @@ def _request(declared: Declared, row: Request) -> RequestView:
         title=act.title if act else Text(row.act, row.act),
         at=row.at,
         status=row.status,
-        reason=_reason(declared, row.reason)[0] if row.reason else None,
+        reason=declarations.reason(declared, row.reason)[0] if row.reason else None,
     )
 
 
-def _transfer(row: clearing.Transfer) -> TransferView:
+def transfer_view(row: clearing.Transfer) -> TransferView:
+    """A transfer as readers of a case see it."""
     return TransferView(
         id=row.id,
         name=row.name,

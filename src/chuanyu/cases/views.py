@@ -69,6 +69,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]  # what the decision read: key → {value, since, ref, certainty}
     transfer: TransferView | None
     moved: bool  # the case changed hands with it
+    delegated: bool = False  # the applicant's delegate took it (known where they did)
 
 
 class ActView(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +146,7 @@ class RowView(msgspec.Struct, frozen=True, kw_only=True):
     here: bool
     since: datetime
     filed: datetime
+    filed_at: str
     due: date | None
     provisional: bool
     overdue: bool
@@ -176,3 +178,4 @@ class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     unit: str
     parameters: dict[str, Any]
+    final: bool = False  # it would end the case

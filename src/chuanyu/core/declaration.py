@@ -141,6 +141,7 @@ def _procedure(spec: Mapping[str, Any]) -> Procedure:
         parties={name: Party(name=name, **party) for name, party in spec["parties"].items()},
         start_state=spec["start"]["state"],
         start_takes=tuple(spec["start"]["takes"]),
+        several=spec["start"].get("several", False),
         states={name: _state(name, state) for name, state in spec["states"].items()},
     )
 

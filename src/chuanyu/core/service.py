@@ -114,6 +114,7 @@ class Procedure:
     start_state: str
     start_takes: tuple[str, ...]
     states: Mapping[str, State]
+    several: bool = False  # a person may have more than one open case of it
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import urlencode
+from uuid import UUID
 
+import msgspec
 from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.contrib import messages
@@ -20,6 +22,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from chuanyu.identity import delegations
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.models import Staff, User
@@ -52,6 +55,10 @@ ACCESS: dict[str, frozenset[str]] = {
     "mfa_generate_recovery_codes": ANY,
     # portal
     "portal:home": PUBLIC,
+    "portal:life": PUBLIC,
+    "portal:eligible": PUBLIC,
+    "portal:rate": PUBLIC,
+    "portal:accessibility": PUBLIC,
     "portal:large_text": PUBLIC,
     "portal:design": PUBLIC,
     "portal:services": PUBLIC,
@@ -66,6 +73,18 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal:my_act": RESIDENT,
     "portal:my_file": RESIDENT,
     "portal:accesses": RESIDENT,
+    "portal:facts": RESIDENT,
+    "portal:discard": RESIDENT,
+    "portal:me": RESIDENT,
+    "portal:messages": RESIDENT,
+    "portal:papers": RESIDENT,
+    "portal:money": RESIDENT,
+    "portal:consents": RESIDENT,
+    "portal:withdraw_consent": RESIDENT,
+    "portal:delegates": RESIDENT,
+    "portal:offer": RESIDENT,
+    "portal:delegation": RESIDENT,
+    "portal:act_for": RESIDENT,
     "portal:download": RESIDENT | CLERK | OFFICER,
     "portal:worklist": CLERK | OFFICER,
     "portal:workspace": CLERK | OFFICER,
@@ -82,6 +101,8 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal:flows": OFFICER | OFFICE,
     "portal:report": OFFICE,
     "portal:workbook": OFFICE,
+    "portal:ratings": OFFICER | OFFICE,
+    "portal:rating": OFFICER | OFFICE,
     # API
     "api:api-root": PUBLIC,
     "api:openapi-json": PUBLIC,
@@ -106,7 +127,22 @@ BEFORE_SECOND_FACTOR = frozenset(
     }
 )
 
-Answer = Literal["allow", "sign_in", "second_factor", "forbidden", "not_found"]
+# What nobody does or reads for another: it concerns the person, not a service that was delegated
+ONESELF = frozenset(
+    {
+        "portal:accesses",
+        "portal:facts",
+        "portal:papers",
+        "portal:consents",
+        "portal:withdraw_consent",
+        "portal:offer",
+        "portal:delegation",
+        "api:accesses",
+    }
+)
+ACTING = "acting"  # the session's delegation, while its holder acts for another
+
+Answer = Literal["allow", "sign_in", "second_factor", "forbidden", "not_found", "oneself"]
 
 
 def answer(name: str, visitor: Actor | None, *, verified: bool) -> Answer:
@@ -120,6 +156,8 @@ def answer(name: str, visitor: Actor | None, *, verified: bool) -> Answer:
         return "allow"
     if visitor is None:
         return "sign_in"
+    if visitor.acts_for_another and name in ONESELF:
+        return "oneself"
     return "allow" if roles & visitor.roles else "forbidden"
 
 
@@ -138,7 +176,7 @@ def visitor(request: HttpRequest) -> Actor | None:
         return None
     known: tuple[int, Actor] | None = getattr(request, "_chuanyu_actor", None)
     if known is None or known[0] != user.pk:  # signing in or out changes it within a request
-        known = (user.pk, _actor(user))
+        known = (user.pk, _acting(request, _actor(user)))
         request._chuanyu_actor = known  # type: ignore[attr-defined]
     return known[1]
 
@@ -175,6 +213,8 @@ class AccessMiddleware:
                 raise Http404
             case "forbidden":
                 raise PermissionDenied
+            case "oneself":
+                return _oneself(request)
             case "sign_in":
                 return _send_to(request, "account_login")
             case "second_factor":
@@ -195,6 +235,55 @@ def _actor(user: User) -> Actor:
         return Actor(kind="staff", user=user.username, node=here(), name=name)
     roles = frozenset({job.role})
     return Actor(kind="staff", user=user.username, node=here(), agency=job.agency.code, roles=roles, name=name)
+
+
+def _acting(request: HttpRequest, oneself: Actor) -> Actor:
+    """The resident, or who they act for under a delegation still in force. One that has ended ends the acting at once."""
+    session = getattr(request, "session", None)
+    held = session.get(ACTING) if session is not None and oneself.person else None
+    if not held or oneself.person is None or session is None:
+        return oneself
+    mandate = delegations.in_force(UUID(held), delegate=oneself.person)
+    if mandate is None:
+        del session[ACTING]
+        messages.warning(request, _("委托已经结束，现在是为您自己办理。"))
+        return oneself
+    return msgspec.structs.replace(
+        oneself, person=mandate.principal, mandate=mandate.id, scope=mandate.services, name=mandate.name
+    )
+
+
+def act_for(request: HttpRequest, delegation: UUID) -> bool:
+    """From now on this session acts under the delegation; False when it is not in force for who is signed in."""
+    user = request.user
+    if not isinstance(user, User) or user.person_id is None:
+        return False
+    mandate = delegations.in_force(delegation, delegate=user.person_id)
+    if mandate is None:
+        return False
+    request.session[ACTING] = str(mandate.id)
+    _forget(request)
+    return True
+
+
+def act_for_oneself(request: HttpRequest) -> None:
+    """This session acts for who is signed in again."""
+    request.session.pop(ACTING, None)
+    _forget(request)
+
+
+def _forget(request: HttpRequest) -> None:
+    request._chuanyu_actor = None  # type: ignore[attr-defined]
+
+
+def _oneself(request: HttpRequest) -> HttpResponseBase:
+    """Told why not, where one can stop acting for another."""
+    text = _("您正在代他人办理；这一项只能由本人办理。")
+    if request.path.startswith("/api/"):
+        zh, en = "您正在代他人办理；这一项只能由本人办理。", "You act for somebody else; only they can do this."
+        return JsonResponse({"error": 403, "text": {"zh": zh, "en": en}}, status=403)
+    messages.warning(request, text)
+    return HttpResponseRedirect(reverse("portal:delegates"))
 
 
 def _end_idle_session(request: HttpRequest) -> None:

@@ -40,7 +40,9 @@ WITH looked AS (
 )
 SELECT sealed FROM identity_person JOIN looked ON id = person_id
 """
-_SECRET = b"second factor"  # associated data: no sealed secret opens as a person, nor the other way round
+# associated data: what was sealed as one kind of thing does not open as another
+_SECRET = b"second factor"
+_TYPED = b"draft"
 
 
 class VaultError(RuntimeError):
@@ -178,9 +180,28 @@ def open_secret(token: str) -> str:
     return _decrypt(base64.b64decode(token), _SECRET, "a second factor's secret").decode()
 
 
+@sensitive_variables()
+def seal_bytes(plain: bytes, *, about: bytes) -> bytes:
+    """Seal what somebody has typed, bound to the row it stands in (`about`: the id of the row)."""
+    version, key = max(_sealing_keys(home()).items())
+    nonce = os.urandom(_NONCE)
+    return bytes([version]) + nonce + AESGCM(key).encrypt(nonce, plain, _TYPED + about)
+
+
+@sensitive_variables()
+def open_bytes(sealed: bytes, *, about: bytes) -> bytes:
+    """What `seal_bytes` sealed. Raises `VaultError`."""
+    return _decrypt(sealed, _TYPED + about, "a draft")
+
+
 def is_old(token: str) -> bool:
     """True if an older key sealed this secret."""
-    return base64.b64decode(token)[0] != max(_sealing_keys(home()))
+    return is_old_seal(base64.b64decode(token))
+
+
+def is_old_seal(sealed: bytes) -> bool:
+    """True if an older key sealed these bytes."""
+    return sealed[0] != max(_sealing_keys(home()))
 
 
 # ---- inside ---------------------------------------------------------------------------------------------------------

@@ -7,8 +7,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from chuanyu.cases import own
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
+from chuanyu.identity import delegations
 from chuanyu.identity.access import visitor
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
@@ -23,13 +25,16 @@ PLACES: tuple[tuple[str, Any, str, set[str]], ...] = (
     ("portal:person", _("窗口受理"), "person", {"clerk"}),
     ("portal:office", _("总览"), "office", {"office"}),
     ("portal:overdue", _("逾期"), "late", {"officer", "office"}),
+    ("portal:ratings", _("评价"), "ask", {"officer", "office"}),
     ("portal:letters", _("未送达的消息"), "mail", {"officer", "office"}),
     ("portal:scorecards", _("成效"), "check", {"officer", "office"}),
     ("portal:flows", _("往来"), "travel", {"officer", "office"}),
     ("portal:report", _("报告"), "printer", {"office"}),
     ("portal:services", _("办事"), "paper", set()),
     ("portal:my_cases", _("我的办件"), "wait", {"resident"}),
+    ("portal:messages", _("消息"), "mail", {"resident"}),
     ("portal:accesses", _("谁用过我的数据"), "eye", {"resident"}),
+    ("portal:me", _("我的"), "person", {"resident"}),
     ("portal:plan", _("行动方案"), "agency", set()),
 )
 
@@ -42,6 +47,7 @@ class Entry:
     words: Any
     icon: str
     current: bool
+    count: int = 0  # what is new there
 
 
 @dataclass(frozen=True)
@@ -90,18 +96,33 @@ def navigation(request: HttpRequest, actor: Actor | None) -> list[Entry]:
     for name, words, icon, allowed in PLACES:
         if allowed and allowed.isdisjoint(roles):
             continue
-        entries.append(Entry(reverse(name), words, icon, current == name or SECTIONS.get(current) == name))
+        count = _news(request, actor) if name == "portal:messages" and actor else 0
+        entries.append(Entry(reverse(name), words, icon, current == name or SECTIONS.get(current) == name, count))
     return entries
+
+
+def _news(request: HttpRequest, actor: Actor) -> int:
+    """What a resident has not read: messages of their cases, and offers that wait for their answer."""
+    if actor.acts_for_another or actor.person is None:
+        return 0
+    return own.unread(actor, seen=getattr(request.user, "messages_seen", None)) + delegations.waiting(actor.person)
 
 
 # pages that lie inside another one's place
 SECTIONS = {
     "portal:guide": "portal:services",
+    "portal:life": "portal:services",
+    "portal:eligible": "portal:services",
     "portal:apply": "portal:services",
     "portal:check": "portal:services",
     "portal:tracker": "portal:my_cases",
     "portal:sent": "portal:my_cases",
     "portal:my_act": "portal:my_cases",
+    "portal:papers": "portal:me",
+    "portal:money": "portal:me",
+    "portal:consents": "portal:me",
+    "portal:delegates": "portal:me",
+    "portal:offer": "portal:me",
     "portal:workspace": "portal:worklist",
     "portal:act": "portal:worklist",
     "portal:scorecard": "portal:scorecards",

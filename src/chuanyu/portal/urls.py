@@ -5,8 +5,21 @@ from django.urls import path
 from chuanyu.portal import design, files, switches
 from chuanyu.portal.agency import agency
 from chuanyu.portal.counter import person, worklist, workspace
-from chuanyu.portal.office import letters, overview, plan, report, scorecards
-from chuanyu.portal.resident import accesses, apply, cases, guide, home
+from chuanyu.portal.office import letters, overview, plan, ratings, report, scorecards
+from chuanyu.portal.resident import (
+    accesses,
+    apply,
+    cases,
+    consents,
+    delegates,
+    eligible,
+    guide,
+    home,
+    life,
+    me,
+    rate,
+    statement,
+)  # fmt: skip
 
 app_name = "portal"
 urlpatterns = [
@@ -16,7 +29,11 @@ urlpatterns = [
     # resident
     path("services/", home.services, name="services"),
     path("services/<slug:key>/", guide.guide, name="guide"),
+    path("life/<slug:key>/", life.life, name="life"),
+    path("services/<slug:key>/eligible/", eligible.eligible, name="eligible"),
     path("services/<slug:key>/apply/", apply.apply, name="apply"),
+    path("services/<slug:key>/apply/facts/", apply.facts, name="facts"),
+    path("services/<slug:key>/apply/discard/", apply.discard, name="discard"),
     path("services/<slug:key>/apply/check/", apply.check, name="check"),
     path("cases/", cases.my_cases, name="my_cases"),
     path("cases/<uuid:case>/", cases.tracker, name="tracker"),
@@ -24,6 +41,18 @@ urlpatterns = [
     path("cases/<uuid:case>/acts/<slug:name>/", cases.my_act, name="my_act"),
     path("cases/<uuid:case>/files/", cases.my_file, name="my_file"),
     path("accesses/", accesses.accesses, name="accesses"),
+    path("me/", me.me, name="me"),
+    path("messages/", me.messages, name="messages"),
+    path("papers/", me.papers, name="papers"),
+    path("money/", me.money, name="money"),
+    path("consents/", consents.overview, name="consents"),
+    path("consents/<uuid:consent>/withdraw/", consents.withdraw, name="withdraw_consent"),
+    path("delegates/", delegates.delegates, name="delegates"),
+    path("delegates/new/", delegates.offer, name="offer"),
+    path("delegates/act/", delegates.act, name="act_for"),
+    path("delegates/<uuid:id_>/", delegates.delegation, name="delegation"),
+    path("rate/<str:token>/", rate.rate, name="rate"),
+    path("accessibility/", statement.accessibility, name="accessibility"),
     # counter
     path("counter/", worklist.worklist, name="worklist"),
     path("counter/person/", person.person, name="person"),
@@ -45,4 +74,6 @@ urlpatterns = [
     path("office/flows/", scorecards.flows, name="flows"),
     path("office/report/", report.report, name="report"),
     path("office/report.xlsx", report.workbook, name="workbook"),
+    path("office/ratings/", ratings.ratings, name="ratings"),
+    path("office/ratings/<uuid:id_>/", ratings.rating, name="rating"),
 ]

@@ -41,6 +41,7 @@ CHAPTERS = {
     "employment": Text("就业与社保", "Work and social insurance"),
     "living": Text("住房与出行", "Housing and transport"),
     "safety": Text("安全与治理", "Safety"),
+    "delivery": Text("意见与评价", "Opinions and ratings"),
 }
 # What residents look for, in the order of a life: key of `life` in service.yaml → (words, icon)
 LIVES = {
@@ -54,6 +55,67 @@ LIVES = {
     "business": (Text("创业", "Start a business"), "business"),
     "old": (Text("养老", "Grow old"), "old"),
     "help": (Text("求助", "Need help"), "help"),
+}
+# What changes for whoever crosses the border then, and the clauses of the plan that are about it
+LIFE_NOTES = {
+    "study": (
+        Text(
+            "孩子跟着您走，学籍、入学、学分和课程在两地都算数。",
+            "Your children come with you; school rolls, places and credits count on both sides.",
+        ),
+        (3, 4, 5, 6),
+    ),
+    "work": (
+        Text(
+            "换到对岸工作，参保、档案、职称和维权不从头来。",
+            "A job across the border: insurance, records, titles and rights don't begin anew.",
+        ),
+        (13, 15),
+    ),
+    "ill": (
+        Text(
+            "在哪边看病，检查结果和医保结算都接得上。",
+            "Wherever you see a doctor, results are known and the insurance settles.",
+        ),
+        (7, 8),
+    ),
+    "child": (
+        Text(
+            "生育登记、生育保险和疫苗接种，两地接着办。",
+            "Registration, maternity insurance and vaccinations go on across the border.",
+        ),
+        (7, 8),
+    ),
+    "home": (
+        Text("公积金、公租房，两地一样申请。", "Housing fund and public rental homes, asked for alike on both sides."),
+        (16,),
+    ),
+    "move": (Text("户口、社保和证照跟着人迁。", "Registration, insurance and papers move with you."), (15, 19)),
+    "travel": (
+        Text("一张卡乘车，两地景区、场馆同等对待。", "One card for the ride; sights and venues treat you alike."),
+        (10, 11, 12, 17),
+    ),
+    "business": (
+        Text(
+            "创业补贴、担保贷款和园区，两地都能找。",
+            "Subsidies, guaranteed loans and sites, to be found on both sides.",
+        ),
+        (14,),
+    ),
+    "old": (
+        Text(
+            "换个地方养老，补贴、机构和医养服务不断档。",
+            "Growing old somewhere else: allowances, homes and care go on.",
+        ),
+        (6, 9),
+    ),
+    "help": (
+        Text(
+            "遇险、走失、求助，最近的力量先到；有意见，在哪边说都行。",
+            "In danger or lost, the nearest help comes first; and you may complain at either side.",
+        ),
+        (18, 19, 22),
+    ),
 }
 UNITS = {
     "years": Text("年", "years"),

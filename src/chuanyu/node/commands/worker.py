@@ -13,6 +13,7 @@ from chuanyu.node import cli
 
 HELP = "do what is due at a node, until stopped (`chuanyu up` runs one per node)"
 POLL_SECONDS = 1.0
+FORGET_EVERY = 3600.0  # drafts are kept for days
 ESCALATE_EVERY = 60.0  # terms are counted in working days: a minute is soon enough
 
 
@@ -31,12 +32,14 @@ def run(options: argparse.Namespace) -> int:
     from chuanyu.cases.actions import escalate
     from chuanyu.clearing import posting
     from chuanyu.exchange import inbox
+    from chuanyu.identity import drafts
 
     log = structlog.get_logger("chuanyu.worker")
     jobs: list[tuple[str, Callable[[], object], float]] = [
         ("inbox", inbox.work, 0.0),
         ("posting", posting.work, 0.0),
         ("escalate", escalate, ESCALATE_EVERY),
+        ("drafts", drafts.forget, FORGET_EVERY),
     ]
     stopping = False
 

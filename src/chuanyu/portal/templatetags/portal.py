@@ -100,6 +100,13 @@ OUTCOMES = {
     "stale": (Text("已失效", "Out of date"), "stop"),
     "no_basis": (Text("无依据", "No basis"), "stop"),
 }
+DELEGATIONS = {
+    "waiting": (Text("等对方接受", "Waiting for their answer"), "wait"),
+    "in_force": (Text("生效中", "In force"), "done"),
+    "declined": (Text("对方没有接受", "Declined"), "quiet"),
+    "ended": (Text("已结束", "Ended"), "quiet"),
+    "expired": (Text("已到期", "Run out"), "quiet"),
+}
 TRANSFERS = {
     "posting": (Text("正在记账", "Being posted"), "wait"),
     "posted": (Text("已入账", "Posted"), "done"),
@@ -117,6 +124,18 @@ def tag(tone: str, text: Any) -> SafeString:
 def state_tag(case: Any) -> SafeString:
     """The state of a case or of a row of a list."""
     return tag(river.tone(catalogue().get(case.service), case.state), case.title)
+
+
+@register.simple_tag
+def tag_of(message: Any) -> SafeString:
+    """The state a message tells of."""
+    return tag(river.tone(catalogue().get(message.service), message.state), message.state_title)
+
+
+@register.simple_tag
+def delegation_tag(status: str) -> SafeString:
+    text, tone = DELEGATIONS.get(status, (status, "quiet"))
+    return tag(tone, text)
 
 
 @register.simple_tag
