@@ -16,6 +16,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     agency: str | None = None  # staff only: the agency's code at `node`
     roles: frozenset[str] = frozenset()  # resident | clerk | officer | office
     name: str = ""
+    present: UUID | None = None  # clerks only: the person who stands at their counter
 
     @property
     def id(self) -> str:
@@ -30,6 +31,10 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     def is_person(self, person: UUID) -> bool:
         """True if this actor is the resident `person`."""
         return self.kind == "resident" and self.person == person
+
+    def assists(self, person: UUID) -> bool:
+        """True if this actor is a clerk and `person` stands at their counter: what they file or do is that person's wish."""
+        return "clerk" in self.roles and self.present == person
 
     def serves(self, agency: str, node: str) -> bool:
         """True if this actor is staff (clerk or officer) of that agency at that node."""
