@@ -84,7 +84,9 @@ def test_a_fragment_is_replaced_by_the_lock_and_leads_back_to_its_page(clerk: Cl
 
 def test_a_form_sent_too_late_leads_back_to_its_page(clerk: Client) -> None:
     idle(clerk)
-    sent = clerk.post("/accounts/password/change/", {}, headers={"Referer": "http://testserver/accounts/password/change/"})
+    sent = clerk.post(
+        "/accounts/password/change/", {}, headers={"Referer": "http://testserver/accounts/password/change/"}
+    )
     assert sent.headers["Location"] == f"{LOCK}?next=%2Faccounts%2Fpassword%2Fchange%2F"
 
 

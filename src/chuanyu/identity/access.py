@@ -68,6 +68,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal:accesses": RESIDENT,
     "portal:download": RESIDENT | CLERK | OFFICER,
     "portal:worklist": CLERK | OFFICER,
+    "portal:worklist_counts": CLERK | OFFICER,
     "portal:workspace": CLERK | OFFICER,
     "portal:act": CLERK,
     "portal:person": CLERK,

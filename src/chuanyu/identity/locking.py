@@ -41,9 +41,8 @@ def check(request: HttpRequest, page: str, *, verified: bool) -> None:
             lock(request)
         else:
             _end(request, _("您较长时间没有操作，系统已自动退出，请重新登录。"))
-    elif page not in UNCOUNTED or request.method == "POST":
-        if now - request.session.get(_SEEN, 0) >= 30:  # not a write on every request
-            request.session[_SEEN] = now
+    elif (page not in UNCOUNTED or request.method == "POST") and now - request.session.get(_SEEN, 0) >= 30:
+        request.session[_SEEN] = now  # not a write on every request
 
 
 def lock(request: HttpRequest, *, by_hand: bool = False) -> None:

@@ -26,6 +26,7 @@ urlpatterns = [
     path("accesses/", accesses.accesses, name="accesses"),
     # counter
     path("counter/", worklist.worklist, name="worklist"),
+    path("counter/counts/", worklist.counts, name="worklist_counts"),
     path("counter/person/", person.person, name="person"),
     path("counter/person/<slug:key>/", person.apply, name="person_apply"),
     path("counter/person/<slug:key>/check/", person.check, name="person_check"),

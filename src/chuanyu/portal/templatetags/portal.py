@@ -1,5 +1,6 @@
 """What templates ask for by name. Words come from `words`; pieces of page that repeat come from `parts/`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -172,6 +173,12 @@ def used(parameters: dict[str, dict[str, Any]], service: Service | None) -> list
         source = words.source(service, read["ref"]) if service else read["ref"]
         found.append(Used(title, value, source, read["certainty"]))
     return found
+
+
+@register.filter
+def get(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
+    """What a mapping holds under a key that is no word; None without one."""
+    return mapping.get(key) if mapping else None
 
 
 @register.filter
