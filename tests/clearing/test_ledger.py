@@ -68,7 +68,10 @@ def test_a_fund_cannot_lend_and_the_refusal_is_kept() -> None:
     assert post(book, (uuid7(), fund, other, 1)) == [POSTED]
 
 
-@pytest.mark.parametrize(("debit", "credit", "amount", "status"), [(1, 9, 5, UNKNOWN), (1, 1, 5, SAME), (2, 1, 0, AMOUNT), (2, 1, -5, AMOUNT)])
+@pytest.mark.parametrize(
+    ("debit", "credit", "amount", "status"),
+    [(1, 9, 5, UNKNOWN), (1, 1, 5, SAME), (2, 1, 0, AMOUNT), (2, 1, -5, AMOUNT)],
+)
 def test_what_makes_no_sense_is_refused_and_not_kept(debit: int, credit: int, amount: int, status: int) -> None:
     book, _ = open_book()
     id_ = uuid7()

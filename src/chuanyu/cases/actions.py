@@ -149,7 +149,9 @@ def may(actor: Actor, case: Case, act: Act) -> bool:
 
 def is_party(actor: Actor, case: Case) -> bool:
     """True if `actor` serves an agency that takes part in the case."""
-    return any(actor.serves(code, node) for node, _, code in (agency.partition("/") for agency in case.parties.values()))
+    return any(
+        actor.serves(code, node) for node, _, code in (agency.partition("/") for agency in case.parties.values())
+    )
 
 
 @transaction.atomic

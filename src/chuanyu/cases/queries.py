@@ -13,6 +13,7 @@ from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
 from chuanyu.cases.queue import following as following
 from chuanyu.cases.queue import standing as standing
+from chuanyu.cases.queue import waits as waits
 from chuanyu.cases.replay import ACT, MIGRATED, POSTING_REFUSED, REQUEST_REFUSED, START, target_of
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shifts import done_by as done_by

@@ -42,21 +42,24 @@ def standing(actor: Actor) -> list[Waiting]:
     ]
 
 
-def following(
-    actor: Actor, case: CaseView | None, among: Collection[Waiting], *, skip: Collection[UUID] = ()
-) -> UUID | None:
-    """The case after this one by deadline, from the first again after the last, leaving out `skip`; None where there is no other.
+def following(actor: Actor, case: CaseView | None, among: Collection[Waiting]) -> list[UUID]:
+    """The cases after this one by deadline, then those from the first on; `case` None: from the first. At most some dozens.
 
-    `case` None: the first. `among`: rows of `standing`, so that a queue is worked through as it was chosen.
+    `among`: rows of `standing`, so that a queue is worked through as it was chosen.
     """
     ours = Case.objects.filter(final=False, posting=False, owner=f"{here()}/{actor.agency}")
     rows = ours.filter(counted(among)).order_by(*BY_DEADLINE)
     if case is None:
-        return next((id_ for id_ in _ids(rows) if id_ not in skip), None)
+        return _ids(rows)
     same_day = Q(due=case.due) & (Q(since__gt=case.since) | Q(since=case.since, pk__gt=case.id))
     later = same_day if case.due is None else same_day | Q(due__gt=case.due) | Q(due=None)
-    after = [*_ids(rows.filter(later)), *_ids(rows)]
-    return next((id_ for id_ in after if id_ not in skip and id_ != case.id), None)
+    found = dict.fromkeys((*_ids(rows.filter(later)), *_ids(rows)))
+    return [id_ for id_ in found if id_ != case.id]
+
+
+def waits(actor: Actor, case: UUID) -> bool:
+    """Whether a case waits for this clerk's agency."""
+    return Case.objects.filter(pk=case, final=False, posting=False, owner=f"{here()}/{actor.agency}").exists()
 
 
 def reference(typed: str) -> str:

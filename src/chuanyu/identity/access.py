@@ -75,6 +75,8 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal:person_apply": CLERK,
     "portal:person_check": CLERK,
     "portal:file": CLERK,
+    "portal:slip": CLERK,
+    "portal:shift": CLERK,
     "portal:office": OFFICE,
     "portal:overdue": OFFICER | OFFICE,
     "portal:letters": OFFICER | OFFICE,

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
+from chuanyu.identity import locking
 from chuanyu.identity.access import visitor
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
@@ -21,14 +23,18 @@ LARGE = "chuanyu_large"  # the cookie of the large-text switch (适老); shared 
 PLACES: tuple[tuple[str, Any, str, set[str]], ...] = (
     ("portal:worklist", _("待办"), "window", {"clerk", "officer"}),
     ("portal:person", _("窗口受理"), "person", {"clerk"}),
+    ("portal:shift", _("今天办的"), "check", {"clerk"}),
     ("portal:office", _("总览"), "office", {"office"}),
     ("portal:overdue", _("逾期"), "late", {"officer", "office"}),
     ("portal:letters", _("未送达的消息"), "mail", {"officer", "office"}),
     ("portal:services", _("办事"), "paper", set()),
     ("portal:my_cases", _("我的办件"), "wait", {"resident"}),
     ("portal:accesses", _("谁用过我的数据"), "eye", {"resident"}),
+    ("portal:agency", _("单位"), "agency", {"clerk", "officer", "office"}),
     ("portal:plan", _("行动方案"), "agency", set()),
 )
+# access keys of places a clerk goes to all day; those of a page are in its template, all of them in counter/keys.html
+KEYS = {"portal:worklist": "w", "portal:person": "p"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Entry:
     words: Any
     icon: str
     current: bool
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,8 @@ class Shell:
     actor: Actor | None
     nav: tuple[Entry, ...]
     back: str  # where the language and size switches return to
+    locked: bool = False
+    idle: int = 0  # seconds until a staff screen locks when nobody touches it; 0: it does not lock
     nodes: tuple[str, ...] = NODES
 
     @property
@@ -67,13 +76,17 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """Context processor: `shell` for base.html."""
     # an address refused before the session was read has no user
     actor = visitor(request) if hasattr(request, "user") else None
+    locked = locking.is_locked(request)
+    locks = actor is not None and actor.kind == "staff" and not locked
     return {
         "shell": Shell(
             node=here(),
             large=request.COOKIES.get(LARGE) == "1",
             actor=actor,
-            nav=tuple(navigation(request, actor)),
+            nav=() if locked else tuple(navigation(request, actor)),
             back=request.get_full_path(),
+            locked=locked,
+            idle=settings.CHUANYU_STAFF_IDLE if locks else 0,
         )
     }
 
@@ -87,7 +100,8 @@ def navigation(request: HttpRequest, actor: Actor | None) -> list[Entry]:
     for name, words, icon, allowed in PLACES:
         if allowed and allowed.isdisjoint(roles):
             continue
-        entries.append(Entry(reverse(name), words, icon, current == name or SECTIONS.get(current) == name))
+        here_now = current == name or SECTIONS.get(current) == name
+        entries.append(Entry(reverse(name), words, icon, here_now, KEYS.get(name, "") if allowed else ""))
     return entries
 
 
@@ -101,6 +115,7 @@ SECTIONS = {
     "portal:my_act": "portal:my_cases",
     "portal:workspace": "portal:worklist",
     "portal:act": "portal:worklist",
+    "portal:slip": "portal:worklist",
     "portal:person_apply": "portal:person",
     "portal:person_check": "portal:person",
 }

@@ -4,7 +4,7 @@ from django.urls import path
 
 from chuanyu.portal import design, files, switches
 from chuanyu.portal.agency import agency
-from chuanyu.portal.counter import person, worklist, workspace
+from chuanyu.portal.counter import person, shift, slip, worklist, workspace
 from chuanyu.portal.office import letters, overview, plan
 from chuanyu.portal.resident import accesses, apply, cases, guide, home
 
@@ -27,11 +27,13 @@ urlpatterns = [
     # counter
     path("counter/", worklist.worklist, name="worklist"),
     path("counter/counts/", worklist.counts, name="worklist_counts"),
+    path("counter/today/", shift.shift, name="shift"),
     path("counter/person/", person.person, name="person"),
     path("counter/person/<slug:key>/", person.apply, name="person_apply"),
     path("counter/person/<slug:key>/check/", person.check, name="person_check"),
     path("counter/<uuid:case>/", workspace.workspace, name="workspace"),
     path("counter/<uuid:case>/acts/<slug:name>/", workspace.act, name="act"),
+    path("counter/<uuid:case>/slip/", slip.slip, name="slip"),
     path("counter/<uuid:case>/files/", workspace.file, name="file"),
     path("files/<uuid:id_>/", files.download, name="download"),
     # agency

@@ -5,42 +5,54 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Instruction',
+            name="Instruction",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('case', models.UUIDField(db_index=True)),
-                ('sequence', models.PositiveIntegerField(help_text='of the event it commits with')),
-                ('service', models.CharField(max_length=64)),
-                ('name', models.CharField(help_text="the posting's name in the service", max_length=64)),
-                ('side', models.CharField(choices=[('payer', 'Payer'), ('payee', 'Payee')], max_length=5)),
-                ('payer', models.CharField(help_text='"chongqing/hrss"', max_length=64)),
-                ('payee', models.CharField(max_length=64)),
-                ('amount', models.BigIntegerField(help_text="in the unit's smallest part: fen")),
-                ('unit', models.CharField(max_length=16)),
-                ('cycle', models.CharField(max_length=8)),
-                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('posted', 'Posted'), ('refused', 'Refused')], default='waiting', max_length=8)),
-                ('reason', models.CharField(blank=True, max_length=32)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('settled', models.DateTimeField(null=True)),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("case", models.UUIDField(db_index=True)),
+                ("sequence", models.PositiveIntegerField(help_text="of the event it commits with")),
+                ("service", models.CharField(max_length=64)),
+                ("name", models.CharField(help_text="the posting's name in the service", max_length=64)),
+                ("side", models.CharField(choices=[("payer", "Payer"), ("payee", "Payee")], max_length=5)),
+                ("payer", models.CharField(help_text='"chongqing/hrss"', max_length=64)),
+                ("payee", models.CharField(max_length=64)),
+                ("amount", models.BigIntegerField(help_text="in the unit's smallest part: fen")),
+                ("unit", models.CharField(max_length=16)),
+                ("cycle", models.CharField(max_length=8)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("posted", "Posted"), ("refused", "Refused")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=32)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("settled", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'waiting')), fields=['at'], name='instruction_waiting')],
+                "indexes": [
+                    models.Index(condition=models.Q(("status", "waiting")), fields=["at"], name="instruction_waiting")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('issued', models.DateTimeField(auto_now_add=True)),
-                ('instruction', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='order', to='clearing.instruction')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("issued", models.DateTimeField(auto_now_add=True)),
+                (
+                    "instruction",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="order", to="clearing.instruction"
+                    ),
+                ),
             ],
         ),
     ]

@@ -4,13 +4,16 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
+from chuanyu.cases import holding
 from chuanyu.cases.views import Waiting
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
+from chuanyu.identity.actor import Actor
 
 WORD = re.compile(r"[\w-]{1,64}")
 _KEPT = "queue"  # in the session
@@ -83,6 +86,12 @@ def kept(request: HttpRequest) -> Queue:
     return chosen(given)
 
 
+def first_free(who: Actor, cases: list[UUID]) -> UUID | None:
+    """The first of these that no colleague has open; the very first when they have them all."""
+    held = holding.holders(cases, who)
+    return next((case for case in cases if case not in held), cases[0] if cases else None)
+
+
 def word(text: str) -> str:
     """A key as it may occur; "" for anything else."""
     return text if WORD.fullmatch(text) else ""
@@ -95,12 +104,14 @@ def tabs(queue: Queue, standing: list[Waiting]) -> list[Tab]:
     late = sum(row.late for row in here)
     base = Queue(service=queue.service)
     plain = not queue.state and not queue.late
+    turn = queue.turn if plain else "none"
+    theirs = Text("等申请人", "Waiting for the applicant")
     found = [
-        Tab("mine", Text("待我们办", "For us to do"), base, ours, plain and queue.turn == ""),
+        Tab("mine", Text("待我们办", "For us to do"), base, ours, turn == ""),
         Tab("late", Text("已逾期", "Overdue"), replace(base, late=True), late, queue.late),
-        Tab("theirs", Text("等申请人", "Waiting for the applicant"), replace(base, turn="theirs"), total - ours, plain and queue.turn == "theirs"),
-        Tab("all", Text("全部", "All"), replace(base, turn="all"), total, plain and queue.turn == "all"),
-    ]  # fmt: skip
+        Tab("theirs", theirs, replace(base, turn="theirs"), total - ours, turn == "theirs"),
+        Tab("all", Text("全部", "All"), replace(base, turn="all"), total, turn == "all"),
+    ]
     if len({row.service for row in here}) > 1:
         return found
     states: dict[str, Tab] = {}

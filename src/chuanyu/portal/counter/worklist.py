@@ -101,10 +101,9 @@ def _live(queue: Queue, standing: list[Waiting]) -> dict[str, Any]:
 
 def _first(who: Actor, rows: list[RowView], wanted: list[Waiting], page: int) -> UUID | None:
     """Where to begin: the nearest deadline nobody has open."""
-    if page > 1 or not rows:
+    if page > 1 or not rows or "clerk" not in who.roles:
         return None
-    held = holding.holders((row.id for row in rows), who)
-    return queries.following(who, None, [row for row in wanted if row.ours], skip=held.keys())
+    return queues.first_free(who, queries.following(who, None, [row for row in wanted if row.ours]))
 
 
 def _scanned(typed: str, who: Actor) -> UUID | None:
