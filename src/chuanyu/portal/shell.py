@@ -116,6 +116,13 @@ SECTIONS = {
     "portal:workspace": "portal:worklist",
     "portal:act": "portal:worklist",
     "portal:slip": "portal:worklist",
+    "portal:documents": "portal:agency",
+    "portal:document": "portal:agency",
+    "portal:reference": "portal:agency",
+    "portal:grants": "portal:agency",
+    "portal:keys": "portal:agency",
+    "portal:levels": "portal:agency",
+    "portal:messages": "portal:agency",
     "portal:person_apply": "portal:person",
     "portal:person_check": "portal:person",
 }

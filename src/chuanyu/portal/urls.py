@@ -3,7 +3,7 @@
 from django.urls import path
 
 from chuanyu.portal import design, files, switches
-from chuanyu.portal.agency import agency
+from chuanyu.portal.agency import agency, documents, mine, reference
 from chuanyu.portal.counter import person, shift, slip, worklist, workspace
 from chuanyu.portal.office import letters, overview, plan
 from chuanyu.portal.resident import accesses, apply, cases, guide, home
@@ -38,6 +38,13 @@ urlpatterns = [
     path("files/<uuid:id_>/", files.download, name="download"),
     # agency
     path("agency/", agency.agency, name="agency"),
+    path("agency/documents/", documents.documents, name="documents"),
+    path("agency/documents/<slug:key>/<slug:name>/", documents.document, name="document"),
+    path("agency/api/", reference.reference, name="reference"),
+    path("agency/grants/", mine.grants, name="grants"),
+    path("agency/keys/", mine.keys, name="keys"),
+    path("agency/levels/", mine.levels, name="levels"),
+    path("agency/messages/", mine.messages, name="messages"),
     # office
     path("plan/", plan.plan, name="plan"),
     path("office/", overview.office, name="office"),

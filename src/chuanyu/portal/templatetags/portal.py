@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 import segno
@@ -193,6 +194,19 @@ def qr(address: str, words: str) -> SafeString:
 def mendable(case: CaseView, service: Service | None) -> list[tuple[Text, list[tuple[str, Text]]]]:
     """What of the papers of a case the applicant can be asked to mend."""
     return steps.mendable(case, service)
+
+
+@register.filter
+def percent(share: Decimal) -> str:
+    """0.953 → 95.3%; whole percents without a decimal. Rounded down: 99.96 % is not all."""
+    tenths = (share * 1000).to_integral_value(ROUND_FLOOR)
+    return f"{tenths / 10:f}%".replace(".0%", "%")
+
+
+@register.filter
+def short(id_: Any) -> str:
+    """The end of an id: enough to tell one from another on a page."""
+    return str(id_)[-8:]
 
 
 @register.filter
