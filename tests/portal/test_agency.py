@@ -117,6 +117,15 @@ def test_the_keys_that_speak_for_us_and_who_signed(house: None, staff: Staff) ->
         assert said in text, said
 
 
+def test_levels_show_what_was_done_on_time(filed: str, staff: Staff) -> None:
+    clerk = staff("clerk")
+    clerk.post(f"/counter/{filed}/acts/accept/", {"expects": "1"})
+    cache.clear()
+    page = read(clerk.get("/agency/levels/"))
+    assert "1 步" in page.text and "100%" in page.text and "待受理" in page.text and "0 个工作日" in page.text
+    assert [e.get("value") for e in page.root.all("progress")] == ["1"]
+
+
 def test_levels_show_what_is_open_and_late(filed: str, staff: Staff) -> None:
     cache.clear()
     Case.objects.update(due="2025-01-10")

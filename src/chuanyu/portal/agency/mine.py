@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -102,7 +103,7 @@ def levels(request: HttpRequest) -> HttpResponse:
         Text("办理时限", "Service levels"),
         services=[(rows[0].name, rows) for rows in by_service.values()],
         done=done,
-        share=on_time / done if done else None,
+        share=Decimal(on_time) / done if done else None,
         late=sum(level.late for level in found),
         window=WINDOW,
     )
