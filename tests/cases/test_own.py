@@ -6,13 +6,13 @@ from uuid import uuid4
 import msgspec
 import pytest
 from django.utils import timezone
+from world import World
 
 from chuanyu.cases import actions, own, queries
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Case, Event
 from chuanyu.core.ids import uuid7
 from chuanyu.identity.actor import Actor
-from world import World
 
 OPINION = {"opinion": {"kind": "complaint", "about": "500000", "what": "电话没人接。"}}
 

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
+from world import World
 
 from chuanyu.cases.models import Case
 from chuanyu.core.ids import uuid7
@@ -15,7 +16,6 @@ from chuanyu.delivery.ratings import RatingError
 from chuanyu.exchange import installed
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
-from world import World
 
 FRIDAY = "2025-09-26"
 

@@ -21,7 +21,9 @@ from chuanyu.node import cli, samples
 from chuanyu.node.samples import journeys, people
 
 EVERYONE = [
-    (service.key, index) for service in catalogue().values() for index in range(len(service.examples.get("journeys", ())))
+    (service.key, index)
+    for service in catalogue().values()
+    for index in range(len(service.examples.get("journeys", ())))
 ]
 
 

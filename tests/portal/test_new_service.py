@@ -194,7 +194,7 @@ def test_a_folder_is_all_a_service_needs(added: None, house: None, staff: Staff,
     assert NAME in read(Client().get("/plan/")).text
 
     # agency and API: its papers and their schema, and the case itself
-    assert "通借申请" in read(Client().get("/agency/")).text
+    assert "通借申请" in read(Client().get("/agency/documents/")).text
     listed = {each["key"] for each in json.loads(Client().get("/api/services").content)}
     assert "library_lending" in listed
     described = Client().get("/api/services/library_lending").content.decode()

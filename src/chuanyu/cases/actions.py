@@ -140,12 +140,19 @@ def act(
 
 
 def may(actor: Actor, case: Case, act: Act) -> bool:
-    """True if `actor` is who the declaration says takes this step."""
+    """True if `actor` is who the declaration says takes this step, or a party's clerk with the applicant before them."""
     if act.by == "applicant":
-        return actor.is_person(case.person, case.service)
+        return actor.is_person(case.person, case.service) or (actor.assists(case.person) and is_party(actor, case))
     agency = case.owner if act.by == "owner" else case.parties[act.by]
     node, _, code = agency.partition("/")
     return "clerk" in actor.roles and actor.serves(code, node)
+
+
+def is_party(actor: Actor, case: Case) -> bool:
+    """True if `actor` serves an agency that takes part in the case."""
+    return any(
+        actor.serves(code, node) for node, _, code in (agency.partition("/") for agency in case.parties.values())
+    )
 
 
 @transaction.atomic
@@ -154,10 +161,7 @@ def attach(*, case: UUID, actor: Actor, filename: str, content: bytes) -> UUID:
     found = _locked(case)
     if found.final:
         raise CaseError("closed", errors.CLOSED)
-    if not (
-        actor.is_person(found.person, found.service)
-        or any(actor.serves(a.partition("/")[2], a.partition("/")[0]) for a in found.parties.values())
-    ):
+    if not (actor.is_person(found.person, found.service) or is_party(actor, found)):
         raise CaseError("not_yours", errors.NOT_YOURS)
     if found.files >= FILES:
         raise CaseError("too_many", errors.TOO_MANY)

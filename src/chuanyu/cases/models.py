@@ -1,5 +1,6 @@
 """What a node stores about cases: the declaration they began under, the case as it stands, and how it came to be so."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -89,6 +90,9 @@ class Event(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["case", "sequence"], name="event_sequence"),)
+        indexes = (
+            BrinIndex(fields=["stored"], name="event_day", autosummarize=True),
+        )  # rows only ever come in the order of time
 
     def __str__(self) -> str:
         return f"{self.case_id} {self.sequence}"

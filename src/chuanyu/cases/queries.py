@@ -1,18 +1,23 @@
 """Cases, read by others: the only place that does. Who may see what is decided here; what cannot be seen does not exist."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from chuanyu.cases import actions, declarations, errors, evidence, steps
+from chuanyu.cases import actions, declarations, errors, evidence, queue, steps
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
+from chuanyu.cases.queue import following as following
+from chuanyu.cases.queue import standing as standing
+from chuanyu.cases.queue import waits as waits
 from chuanyu.cases.replay import ACT, MIGRATED, POSTING_REFUSED, REQUEST_REFUSED, START, target_of
 from chuanyu.cases.replay import Event as Step
+from chuanyu.cases.shifts import done_by as done_by
+from chuanyu.cases.shifts import levels as levels
 from chuanyu.cases.views import (
     ActView,
     AttachmentView,
@@ -23,6 +28,7 @@ from chuanyu.cases.views import (
     RowView,
     StepView,
     TransferView,
+    Waiting,
 )
 from chuanyu.clearing import queries as clearing
 from chuanyu.core import days
@@ -35,6 +41,7 @@ from chuanyu.identity.here import here
 from chuanyu.identity.queries import agency_name
 
 LIMIT = 200  # rows of a list
+COUNTER = "counter"  # by the applicant, through a clerk
 
 KINDS = {
     START: Text("提交申请", "Filed"),
@@ -66,31 +73,29 @@ def worklist(
     service: str | None = None,
     state: str | None = None,
     overdue: bool | None = None,
+    among: Collection[Waiting] | None = None,
     text: str | None = None,
     person: UUID | None = None,
     open_only: bool = True,
+    start: int = 0,
+    limit: int = LIMIT,
 ) -> list[RowView]:
-    """What waits for this clerk's agency, by deadline. `text`: a reference, or its beginning."""
-    rows = _of_agency(actor)
-    if open_only:
-        rows = rows.filter(final=False, owner=f"{here()}/{actor.agency}")
+    """What waits for this clerk's agency, by deadline. `text`: a reference, or its beginning; `among`: rows of `standing`."""
+    ours = Case.objects.filter(final=False, owner=f"{here()}/{actor.agency}")
+    rows = ours if open_only else _of_agency(actor)
     if service:
         rows = rows.filter(service=service)
     if state:
         rows = rows.filter(state=state)
     if overdue is not None:
         rows = rows.filter(due__lt=days.today()) if overdue else rows.filter(Q(due=None) | Q(due__gte=days.today()))
+    if among is not None:
+        rows = rows.filter(queue.counted(among))
     if text:
-        rows = rows.filter(reference__istartswith=text.strip())
+        rows = rows.filter(reference__startswith=queue.reference(text))
     if person:
         rows = rows.filter(person=person)
-    return _rows(rows.order_by(F("due").asc(nulls_last=True), "since"))
-
-
-def counts(actor: Actor) -> list[tuple[str, str, int]]:
-    """(service, state, how many) of what waits for this clerk's agency."""
-    rows = Case.objects.filter(final=False, owner=f"{here()}/{actor.agency}")
-    return list(rows.values_list("service", "state").annotate(n=Count("pk")).order_by("service", "state"))
+    return _rows(rows.order_by(*queue.BY_DEADLINE)[start : start + limit])
 
 
 def overdue(*, limit: int = LIMIT) -> list[RowView]:
@@ -279,13 +284,19 @@ def _documents(case: Case, declared: Declared, steps: list[Step]) -> tuple[Docum
             name=name,
             title=declared.documents[name].title if name in declared.documents else Text(name, name),
             body=row.body,
-            by=by_sequence[row.sequence].by,
+            by=_handed_in(declared, name, by_sequence[row.sequence]),
             node=by_sequence[row.sequence].node,
             at=_moment(by_sequence[row.sequence]),
             digest=row.digest,
         )
         for name, row in newest.items()
     )
+
+
+def _handed_in(declared: Declared, name: str, step: Step) -> str:
+    """Who a document is from: what a clerk entered for the applicant is the applicant's, at the counter."""
+    spec = declared.documents.get(name)
+    return COUNTER if step.by == "staff" and spec and spec.by == "applicant" else step.by
 
 
 def _attachment(row: Attachment) -> AttachmentView:
@@ -322,7 +333,7 @@ def _steps(
             title=act.title if act and step.kind == ACT else KINDS.get(step.kind, Text(step.act, step.act)),
             state=step.target,
             state_title=state.title if state else Text(step.target, step.target),
-            by=step.by,
+            by=COUNTER if step.by == "staff" and (step.kind == START or (act and act.by == "applicant")) else step.by,
             node=step.node,
             agency=agency_name(step.agency) if step.by != "applicant" else None,
             outcome=step.outcome.outcome if step.outcome else "",

@@ -20,6 +20,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     mandate: UUID | None = None  # the delegation a resident acts under; `person` is then the one they act for
     scope: frozenset[str] | None = None  # the services the delegation covers; None: every one
+    present: UUID | None = None  # clerks only: the person who stands at their counter
 
     @property
     def id(self) -> str:
@@ -46,6 +47,10 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     def is_person(self, person: UUID, service: str) -> bool:
         """True if this actor is the resident `person`, or acts for them in this service."""
         return self.kind == "resident" and self.person == person and self.covers(service)
+
+    def assists(self, person: UUID) -> bool:
+        """True if this actor is a clerk and `person` stands at their counter: what they file or do is that person's wish."""
+        return "clerk" in self.roles and self.present == person
 
     def serves(self, agency: str, node: str) -> bool:
         """True if this actor is staff (clerk or officer) of that agency at that node."""

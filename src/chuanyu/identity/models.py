@@ -4,6 +4,7 @@ person agreed to, and what somebody has begun to fill in (sealed)."""
 import uuid
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -35,7 +36,10 @@ class Reveal(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = (models.Index(fields=["person", "at"]),)
+        indexes = (
+            models.Index(fields=["person", "at"]),
+            BrinIndex(fields=["at"], name="reveal_day", autosummarize=True),  # rows only ever come in the order of time
+        )
 
     def __str__(self) -> str:
         return f"{self.actor} → {self.person_id} ({self.purpose})"

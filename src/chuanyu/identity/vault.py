@@ -71,8 +71,7 @@ def enrol(number: str, name: str = "", household: str | None = None) -> UUID:
     Safe to repeat and to race. Raises `NumberError` for a number that can't be one, ValueError for a household that
     is no division code.
     """
-    if household is not None and not (len(household) == 6 and household.isascii() and household.isdigit()):
-        raise ValueError("household is not a division code of six digits")
+    _check_household(household)
     number = person_number(number).number
     person = uuid4()
     row = Person(id=person, lookup=lookup(number), sealed=_seal(person, _pack(number, name, household)))
@@ -123,6 +122,25 @@ def facts(person: UUID, *, purpose: str, by: str, trace: str = "") -> PersonFact
     """What rules may know (birth, sex, household): the built-in document `person`. Audited like `reveal`."""
     opened = reveal(person, purpose=purpose, by=by, trace=trace)
     return PersonFacts(birth=opened.birth, sex=SexFact[opened.sex], household=opened.household)
+
+
+@sensitive_variables()
+def amend(person: UUID, *, name: str, household: str | None, by: str, purpose: str) -> tuple[str, ...]:
+    """Correct a record from papers a clerk has seen; returns what changed ("name", "household"). A blank leaves what is there.
+
+    The number never changes. Written down as a look with the trace "amend". Raises ValueError for a household that is no
+    division code.
+    """
+    _check_household(household)
+    with transaction.atomic():
+        row = Person.objects.select_for_update().get(pk=person)
+        old = reveal(person, purpose=purpose, by=by, trace="amend")
+        new = {"name": name or old.name, "household": household or old.household}
+        changed = tuple(key for key, value in new.items() if value != getattr(old, key))
+        if changed:
+            row.sealed = _seal(person, _pack(old.number, name or old.name, household or old.household))
+            row.save(update_fields=["sealed"])
+    return changed
 
 
 def masked(name: str) -> str:
@@ -217,6 +235,11 @@ def _fill(person: UUID, name: str, household: str | None) -> None:
         if (name, household) != (old.name, old.household):
             row.sealed = _seal(person, _pack(old.number, name, household))
             row.save(update_fields=["sealed"])
+
+
+def _check_household(household: str | None) -> None:
+    if household is not None and not (len(household) == 6 and household.isascii() and household.isdigit()):
+        raise ValueError("household is not a division code of six digits")
 
 
 def _pack(number: str, name: str, household: str | None) -> bytes:

@@ -3,8 +3,8 @@
 from django.urls import path
 
 from chuanyu.portal import design, files, switches
-from chuanyu.portal.agency import agency
-from chuanyu.portal.counter import person, worklist, workspace
+from chuanyu.portal.agency import agency, documents, mine, reference
+from chuanyu.portal.counter import person, shift, slip, worklist, workspace
 from chuanyu.portal.office import letters, overview, plan, ratings, report, scorecards
 from chuanyu.portal.resident import (
     accesses,
@@ -55,15 +55,25 @@ urlpatterns = [
     path("accessibility/", statement.accessibility, name="accessibility"),
     # counter
     path("counter/", worklist.worklist, name="worklist"),
+    path("counter/counts/", worklist.counts, name="worklist_counts"),
+    path("counter/today/", shift.shift, name="shift"),
     path("counter/person/", person.person, name="person"),
     path("counter/person/<slug:key>/", person.apply, name="person_apply"),
     path("counter/person/<slug:key>/check/", person.check, name="person_check"),
     path("counter/<uuid:case>/", workspace.workspace, name="workspace"),
     path("counter/<uuid:case>/acts/<slug:name>/", workspace.act, name="act"),
+    path("counter/<uuid:case>/slip/", slip.slip, name="slip"),
     path("counter/<uuid:case>/files/", workspace.file, name="file"),
     path("files/<uuid:id_>/", files.download, name="download"),
     # agency
     path("agency/", agency.agency, name="agency"),
+    path("agency/documents/", documents.documents, name="documents"),
+    path("agency/documents/<slug:key>/<slug:name>/", documents.document, name="document"),
+    path("agency/api/", reference.reference, name="reference"),
+    path("agency/grants/", mine.grants, name="grants"),
+    path("agency/keys/", mine.keys, name="keys"),
+    path("agency/levels/", mine.levels, name="levels"),
+    path("agency/messages/", mine.messages, name="exchanged"),
     # office
     path("plan/", plan.plan, name="plan"),
     path("office/", overview.office, name="office"),
