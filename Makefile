@@ -6,7 +6,7 @@ VENV := .venv/bin
 CHUANYU := $(VENV)/python -m chuanyu.node.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format shots bench clean distclean
+.PHONY: help setup run test check format shots lighthouse bench clean distclean
 
 help: ## this list
 	@echo "Chuanyu: public services across a border. Needs python3 (3.11 or newer) and make; the rest installs itself."
@@ -43,6 +43,12 @@ shots: ## pictures of every page into shots/, from two nodes of their own
 	@$(PYTHON) tools/bootstrap.py --extra test
 	@sh tools/browser.sh
 	@PYTHONPATH=tests:tests/journeys $(VENV)/python tests/journeys/shots.py
+
+lighthouse: ## Lighthouse on six pages of two nodes of their own: at least 95 in all four (needs npm)
+	@$(PYTHON) tools/bootstrap.py --extra test
+	@sh tools/browser.sh
+	@cd tests/journeys/lighthouse && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@PYTHONPATH=tests:tests/journeys $(VENV)/python tests/journeys/lighthouse.py $(ARGS)
 
 bench: ## measure, each figure beside the machine's own limit (ARGS="exchange cases")
 	@$(PYTHON) tools/bootstrap.py --extra bench

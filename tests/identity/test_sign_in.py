@@ -1,4 +1,4 @@
-"""Signing in, through the pages: password, second factor, limits, idle lock."""
+"""Signing in, through the pages: password, second factor, limits. The lock is in test_locking.py."""
 
 import re
 import time
@@ -166,27 +166,6 @@ class TestStaff:
         assert client.get("/accounts/2fa/totp/deactivate/").status_code == 403
         assert client.post("/accounts/2fa/totp/deactivate/").status_code == 403
         assert Authenticator.objects.filter(user=clerk).exists()
-
-    def test_an_idle_session_ends(self, client: Client, inside: str, settings: Any) -> None:
-        password(client, "clerk-hrss")
-        client.post(SECOND, {"code": code()})
-        for ago, status in ((settings.CHUANYU_STAFF_IDLE - 5, 200), (settings.CHUANYU_STAFF_IDLE + 5, 302)):
-            session = client.session
-            session["seen"] = int(time.time()) - ago
-            session.save()
-            assert client.get(inside).status_code == status
-        assert "重新登录" in text(client.get(LOGIN))
-        assert client.get(inside).status_code == 302
-
-    def test_a_session_that_never_opened_a_page_ends_too(self, client: Client, inside: str) -> None:
-        password(client, "clerk-hrss")
-        client.post(SECOND, {"code": code()})
-        session = client.session
-        assert "seen" not in session
-        for record in session["account_authentication_methods"]:
-            record["at"] -= 3600
-        session.save()
-        assert client.get(inside).status_code == 302
 
 
 def test_new_staff_set_up_their_second_factor_first(client: Client, staff: Callable[..., User], inside: str) -> None:

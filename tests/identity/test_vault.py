@@ -50,6 +50,19 @@ class TestEnrol:
         assert (opened.number, opened.name, opened.household) == (NUMBER, NAME, "511623")
         assert (opened.birth, opened.sex) == (date(1985, 6, 15), "female")
 
+    def test_a_correction_changes_what_it_says_and_is_written_down(self) -> None:
+        person = vault.enrol(NUMBER, NAME, "511623")
+        mend = {"by": "chongqing/clerk-hrss", "purpose": "counter.correct"}
+        assert vault.amend(person, name="测试小铭", household=None, **mend) == ("name",)
+        assert vault.amend(person, name="", household="500157", **mend) == ("household",)
+        assert vault.amend(person, name="测试小铭", household="500157", **mend) == ()
+        opened = looked(person)
+        assert (opened.number, opened.name, opened.household) == (NUMBER, "测试小铭", "500157")
+        assert vault.find(NUMBER) == person
+        assert Reveal.objects.filter(trace="amend", purpose="counter.correct").count() == 3
+        with pytest.raises(ValueError, match="division code"):
+            vault.amend(person, name="x", household="5001", **mend)
+
     @pytest.mark.parametrize(
         ("number", "reason"),
         [

@@ -35,6 +35,10 @@ class Camera:
                 if media:
                     person.page.emulate_media(media=media)
                 person.open(path)
+                for chart in person.page.locator("[data-chart]").all() if not media else ():
+                    chart.scroll_into_view_if_needed()
+                    person.page.wait_for_timeout(400)  # to be drawn, if there is anything to draw
+                person.page.evaluate("scrollTo(0, 0)")
                 person.page.screenshot(path=OUT / f"{name}-{tag}.png", full_page=True)
                 print(f"{name}-{tag}.png", flush=True)
 
@@ -77,6 +81,7 @@ def main() -> int:
         print("starting two nodes …", flush=True)
         pair.start()
         town = Town(playwright, pair)
+        pair.command("sample", "history", "--count", "3000", "--at", "chongqing")  # for figures and charts
         first, done, second, waiting = under_way(town)
         third = town.resident()
         pages = [
@@ -85,6 +90,13 @@ def main() -> int:
             ("guide", "sichuan", "", "/services/pension_transfer/"),
             ("plan", "sichuan", "", "/plan/"),
             ("agency", "sichuan", "", "/agency/"),
+            ("documents", "sichuan", "", "/agency/documents/"),
+            ("document", "sichuan", "", "/agency/documents/pension_transfer/account_record/"),
+            ("api", "sichuan", "", "/agency/api/"),
+            ("grants", "chongqing", "officer-hrss", "/agency/grants/"),
+            ("keys", "chongqing", "officer-hrss", "/agency/keys/"),
+            ("levels", "chongqing", "officer-hrss", "/agency/levels/"),
+            ("messages", "chongqing", "officer-hrss", "/agency/messages/"),
             ("design", "sichuan", "", "/design/"),
             ("sign-in", "sichuan", "", "/accounts/login/"),
             ("not-found", "sichuan", "", "/nowhere/"),
@@ -97,9 +109,15 @@ def main() -> int:
             ("worklist", "chongqing", "clerk-hrss", "/counter/"),
             ("workspace", "chongqing", "clerk-hrss", f"/counter/{waiting}/"),
             ("person", "chongqing", "clerk-hrss", "/counter/person/"),
+            ("slip", "chongqing", "clerk-hrss", f"/counter/{waiting}/slip/"),
+            ("shift", "chongqing", "clerk-hrss", "/counter/today/"),
             ("office", "chongqing", "office", "/office/"),
             ("overdue", "chongqing", "office", "/office/overdue/"),
             ("letters", "chongqing", "office", "/office/letters/"),
+            ("scorecards", "chongqing", "office", "/office/services/"),
+            ("scorecard", "chongqing", "office", "/office/services/pension_transfer/"),
+            ("flows", "chongqing", "office", "/office/flows/"),
+            ("report", "chongqing", "office", "/office/report/"),
         ]
         camera = Camera(town, pages)
         for width in WIDTHS:

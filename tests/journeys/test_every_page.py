@@ -11,12 +11,16 @@ PUBLIC = [
     "/services/pension_transfer/",
     "/plan/",
     "/agency/",
+    "/agency/documents/",
+    "/agency/documents/pension_transfer/account_record/",
+    "/agency/api/",
     "/design/",
     "/accounts/login/",
     "/nowhere/",
 ]
 RESIDENT = ["/services/pension_transfer/apply/", "/cases/", "/accesses/"]
-CLERK = ["/counter/", "/counter/person/"]
+CLERK = ["/counter/", "/counter/person/", "/counter/today/"]
+AGENCY = ["/agency/grants/", "/agency/keys/", "/agency/levels/", "/agency/messages/"]
 OFFICE = ["/office/", "/office/overdue/", "/office/letters/"]
 
 
@@ -30,7 +34,7 @@ def known(_town: Town) -> Iterator[str]:
 @pytest.mark.parametrize("large", [False, True], ids=["", "large"])
 def test_no_page_is_wider_than_its_window(town: Town, known: str, width: int, language: str, large: bool) -> None:
     wide = []
-    for user, pages in (("", PUBLIC), (known, RESIDENT), ("clerk-hrss", CLERK), ("office", OFFICE)):
+    for user, pages in (("", PUBLIC), (known, RESIDENT), ("clerk-hrss", CLERK + AGENCY), ("office", OFFICE)):
         with town.person("sichuan", user, viewport={"width": width, "height": 900}) as person:
             person.language(language, large=large)
             for path in pages:
@@ -43,7 +47,7 @@ def test_no_page_is_wider_than_its_window(town: Town, known: str, width: int, la
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_targets_of_the_large_form_are_large(town: Town, known: str, scheme: str) -> None:
     small = []
-    for user, pages in (("", PUBLIC), (known, RESIDENT), ("clerk-hrss", CLERK)):
+    for user, pages in (("", PUBLIC), (known, RESIDENT), ("clerk-hrss", CLERK + AGENCY)):
         with town.person("sichuan", user, viewport={"width": 375, "height": 900}, color_scheme=scheme) as person:
             person.language("zh-hans", large=True)
             for path in pages:

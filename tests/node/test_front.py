@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -59,7 +60,8 @@ def visit(*messages: dict[str, Any], headers: tuple[tuple[bytes, bytes], ...] = 
         "client": ("203.0.113.7", 50000),
         "headers": headers,
     }
-    asyncio.run(front.application(scope, receive, send))
+    with ThreadPoolExecutor(1) as own:  # the browser of other tests keeps a loop running in this thread
+        own.submit(asyncio.run, front.application(scope, receive, send)).result()
     return said
 
 

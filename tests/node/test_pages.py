@@ -1,5 +1,6 @@
 """What every answer of the portal carries, and what a person reads when a page can't be shown."""
 
+import gzip
 import re
 from datetime import date
 from typing import Any
@@ -101,3 +102,10 @@ def test_pages_for_someone_signed_in_are_not_kept(client: Client, sign_in: Any) 
     person = vault.enrol(number, name="测试")
     sign_in(client, actions.create_resident(username="someone", password="x", person=person))
     assert client.get("/accounts/2fa/")["Cache-Control"] == "no-store"
+
+
+def test_pages_are_compressed_where_a_browser_takes_it(db: None) -> None:
+    answer = Client().get("/services/", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert "全部事项" in gzip.decompress(answer.content).decode()
+    assert "Accept-Encoding" in answer.headers["Vary"]

@@ -21,7 +21,9 @@ from chuanyu.node import cli, samples
 from chuanyu.node.samples import journeys, people
 
 EVERYONE = [
-    (service.key, index) for service in catalogue().values() for index in range(len(service.examples["journeys"]))
+    (service.key, index)
+    for service in catalogue().values()
+    for index in range(len(service.examples.get("journeys", ())))
 ]
 
 
@@ -91,6 +93,8 @@ def test_load(loaded: Any) -> None:
                     "office",
                     "clerk-hrss",
                     "officer-hrss",
+                    "clerk-dev",
+                    "officer-dev",
                 }
                 assert User.objects.filter(username__startswith="resident-").count() == samples.COUNT
                 assert User.objects.get(username="resident-200").check_password(samples.PASSWORD)

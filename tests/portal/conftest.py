@@ -51,6 +51,14 @@ def staff(house: None, sign_in: Callable[..., None]) -> Callable[[str], Client]:
 
 
 @pytest.fixture
+def other_clerk(house: None, sign_in: Callable[..., None]) -> Client:
+    """A colleague at the same agency."""
+    client = Client()
+    sign_in(client, actions.create_staff(username="clerk2-hrss", password=PASSWORD, agency="hrss", role="clerk"))
+    return client
+
+
+@pytest.fixture
 def filed(resident: Client) -> str:
     """The id of a case the resident has just filed."""
     resident.post("/services/pension_transfer/apply/", {"go": "check"})

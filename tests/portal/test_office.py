@@ -1,13 +1,23 @@
 """The office's door: the overview, and messages that need a person."""
 
-from collections.abc import Callable
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from markup import read
 
 from chuanyu.cases.models import Case
+from chuanyu.core import days, divisions
+from chuanyu.delivery.queries import plan
 from chuanyu.exchange.models import Outbox
+from chuanyu.portal import tables
+from chuanyu.portal.office import map
+from chuanyu.watch import queries as watch
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +41,8 @@ def test_the_overview_counts_what_works_and_what_is_stuck(letter: str, staff: St
     office = staff("office")
     office.cookies["chuanyu_language"] = language
     page = read(office.get("/office/"))
-    assert "2 / 92" in page.text
+    working, total = (sum(getattr(clause, part) for clause in plan()) for part in ("working", "total"))
+    assert total == 92 and f"{working} / 92" in page.text
     assert "/office/letters/" in [a.get("href") for a in page.one("main").all("a")]
 
 
@@ -64,3 +75,121 @@ def test_a_clerk_has_no_business_here(house: None, staff: Staff) -> None:
     clerk = staff("clerk")
     for address in ("/office/", "/office/overdue/", "/office/letters/"):
         assert clerk.get(address).status_code == 403
+
+
+# ---- figures
+
+
+@pytest.fixture
+def past(house: None) -> Iterator[None]:
+    """A year that never was, so that there is something to count."""
+    from chuanyu.node.samples import past
+
+    past.load(400)
+    watch.forget()
+    yield
+    watch.forget()
+
+
+PAGES = ["/office/", "/office/services/", "/office/services/pension_transfer/", "/office/flows/", "/office/report/",
+         "/office/overdue/"]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+@pytest.mark.parametrize("address", PAGES)
+def test_pages_of_figures_are_sound(past: None, staff: Staff, address: str, language: str) -> None:
+    office = staff("office")
+    office.cookies["chuanyu_language"] = language
+    page = read(office.get(address))
+    assert page.root.all("table")
+    if language == "en":
+        assert not re.search("[\u4e00-\u9fff]", page.text.replace("渝府办发〔2025〕9号", ""))
+
+
+def test_without_any_case_the_pages_say_so(house: None, staff: Staff) -> None:
+    watch.forget()
+    office = staff("office")
+    assert "这段时间没有数据" in read(office.get("/office/flows/")).text
+    assert "没有逾期的办件" in read(office.get("/office/overdue/")).text
+    assert read(office.get("/office/report/")) and read(office.get("/office/services/unemployment_transfer/"))
+    assert office.get("/office/services/no_such_service/").status_code == 404
+
+
+def test_a_heading_sorts_and_sorts_back(past: None, staff: Staff) -> None:
+    office = staff("office")
+    page = read(office.get("/office/services/"))
+    (head,) = [th for th in page.root.all("th") if th.text == "收件"]
+    (link,) = head.all("a")
+    assert link.get("href") == "?sort=services.-filed#services"  # numbers from the largest
+    page = read(office.get("/office/services/?sort=services.-filed"))
+    (head,) = [th for th in page.root.all("th") if th.text == "收件"]
+    assert head.get("aria-sort") == "descending"
+    cells = [td for td in page.root.all("td") if td.get("data-label") == "收件" and td.all("data")]
+    values = [int(td.all("data")[0].get("value")) for td in cells]
+    assert values == sorted(values, reverse=True)
+    assert read(office.get("/office/services/?sort=services.nonsense"))
+    assert read(office.get("/office/services/?sort=%00"))
+
+
+def test_long_tables_begin_with_their_first_rows(past: None, staff: Staff) -> None:
+    office = staff("office")
+    some = read(office.get("/office/flows/"))
+    every = read(office.get("/office/flows/?all=flows"))
+    assert len(some.root.all("tr")) == 26 < len(every.root.all("tr"))
+
+
+def test_a_table_is_taken_away_as_csv(past: None, staff: Staff) -> None:
+    office = staff("office")
+    answer = office.get("/office/flows/?csv=flows")
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    kept_as = answer.headers["Content-Disposition"]
+    assert re.fullmatch(r'attachment; filename="chuanyu-\w+-\d{4}-\d\d-\d\d-flows\.csv"', kept_as)
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert rows[0] == ["从", "到", "办件"] and len(rows) > 26  # all of them, whatever the page shows
+    assert all(row[2] == "少于 10" or row[2] == "—" or int(row[2]) % 10 == 0 for row in rows[1:])
+
+
+def test_nothing_in_a_file_is_taken_for_a_formula() -> None:
+    column = tables.Column("a", "=1+1")
+    table = tables.Table("t", "t", (column,), [[tables.Cell("=HYPERLINK()")], [tables.Cell("-3", -3)]])
+    assert tables.as_csv(table).decode("utf-8-sig").split() == ["'=1+1", "'=HYPERLINK()", "-3"]
+    with zipfile.ZipFile(io.BytesIO(tables.as_workbook("x", ["=1"], [table]))) as book:
+        assert not any(b"<f>" in book.read(name) for name in book.namelist() if "sheet" in name)
+
+
+def test_the_workbook_has_a_sheet_for_each_table_and_says_what_it_means(past: None, staff: Staff) -> None:
+    answer = staff("office").get("/office/report.xlsx")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+        names = book.read("xl/workbook.xml").decode()
+        said = book.read("xl/sharedStrings.xml").decode()
+    for sheet in ("说明", "行动方案：按条、按地方", "各事项成效", "两地之间的往来", "现在在谁手里"):
+        assert f'name="{sheet}"' in names
+    assert "少于10的不显示" in said
+
+
+def test_no_page_shows_a_small_count(past: None, staff: Staff) -> None:
+    """Of all counts on pages that may leave the office, none is 1 to 9."""
+    office = staff("office")
+    for address in ("/office/services/", "/office/services/pension_transfer/", "/office/flows/?all=flows"):
+        page = read(office.get(address))
+        labels = {"收件", "件数", "办件", "在办", "已作决定", "不予办理"}
+        shown = [int(d.get("value")) for td in page.root.all("td") if td.get("data-label") in labels for d in td.all("data")]  # fmt: skip
+        assert shown and all(value % 10 == 0 for value in shown), address
+
+
+def test_every_county_of_today_is_on_the_map() -> None:
+    drawing = (Path(map.__file__).parents[1] / "static" / "counties.svg").read_text()
+    counties = [d.code for area in ("500000", "510000") for d in divisions.divisions(area, on=days.today())]
+    assert len(counties) == 220
+    missing = [code for code in counties if f'id="c{code}"' not in drawing or code not in map._places()]
+    assert not missing
+    assert len(drawing) < 60_000
+
+
+def test_an_officer_reads_figures_and_a_clerk_does_not(house: None, staff: Staff) -> None:
+    watch.forget()
+    officer, clerk = staff("officer"), staff("clerk")
+    for address in ("/office/services/", "/office/flows/"):
+        assert officer.get(address).status_code == 200
+        assert clerk.get(address).status_code == 403
+    assert officer.get("/office/report/").status_code == 403

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.django_db
 
 PUBLIC = ["/", "/services/", "/services/?q=养老转移", "/services/?q=pension", "/services/?life=work", "/services/?q=没有这样的事",
           "/services/pension_transfer/", "/services/unemployment_transfer/", "/plan/", "/agency/", "/design/",
+          "/agency/documents/", "/agency/documents/pension_transfer/account_record/", "/agency/api/",
           "/accounts/login/", "/nowhere/"]  # fmt: skip
 
 
@@ -30,7 +31,15 @@ def test_every_public_page_is_sound(house: None, client: Client, address: str, l
 def test_english_pages_are_english(house: None, client: Client) -> None:
     """What is left in Chinese on an English page is a name (a file of the law, a place sign, the switch back)."""
     client.cookies["chuanyu_language"] = "en"
-    for address in ("/", "/services/", "/services/pension_transfer/", "/plan/", "/agency/"):
+    for address in (
+        "/",
+        "/services/",
+        "/services/pension_transfer/",
+        "/plan/",
+        "/agency/",
+        "/agency/documents/",
+        "/agency/api/",
+    ):
         words = read(client.get(address)).text
         # the number of a paper (文号) is the same in every language
         chinese = [w for w in words.split() if any("\u4e00" <= c <= "\u9fff" for c in w) and "〔" not in w]

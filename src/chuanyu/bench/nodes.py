@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ def one_node(name: str) -> Iterator[Node]:
     folder = Path(tempfile.mkdtemp(prefix="chuanyu-bench-"))
     folder.chmod(0o711)
     os.environ["CHUANYU_VAR"] = str(folder)
-    places = setup.places(("chongqing", "sichuan"), port_base=19050, host=None)
+    places = setup.places(("chongqing", "sichuan"), port_base=_free_base(), host=None)
     here = places[name]
     server = postgres.Server(home=here.home, sockets=here.sockets, password=here.superuser_password)
     server.create()
@@ -65,3 +66,16 @@ def one_node(name: str) -> Iterator[Node]:
         server.stop()
         shutil.rmtree(here.sockets, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_base() -> int:
+    """Ports in the usual pattern that nobody listens on. RuntimeError if there are none."""
+    for base in range(19250, 19349, 2):
+        try:
+            for port in (base, base + 1, base + 100, base + 101):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    raise RuntimeError("no free ports to measure on")

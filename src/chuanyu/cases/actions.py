@@ -24,12 +24,13 @@ from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ship, will_ship
 from chuanyu.cases.views import Acted
 from chuanyu.clearing import queries as clearing
-from chuanyu.core import days
+from chuanyu.core import days, divisions
 from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.ids import uuid7
 from chuanyu.core.outcomes import Outcome
 from chuanyu.core.service import Act
+from chuanyu.identity import vault
 from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here, peer
 
@@ -37,6 +38,7 @@ BATCH = 200  # automatic steps in one round, so that the worker's other jobs get
 AGAIN = timedelta(minutes=1)  # after a step failed for a reason nobody foresaw
 log = structlog.get_logger("chuanyu.cases")
 FILES = 20  # attachments a case can have
+ORIGIN = "watch.flows"  # what the household is looked up for when a case begins
 
 
 # ---- what people do
@@ -56,7 +58,7 @@ def start(*, service: str, actor: Actor, person: UUID, documents: dict[str, Any]
 
 
 def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], request_id: UUID) -> Acted:
-    if not (actor.is_person(person) or "clerk" in actor.roles or actor.is_system):
+    if not (actor.is_person(person, service) or "clerk" in actor.roles or actor.is_system):
         raise CaseError("not_yours", errors.NOT_YOURS)
     declared = catalogue().get(service)
     if declared is None or declared.procedure is None:
@@ -84,6 +86,7 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
         person=person,
         parties=parties,
         filed_at=here(),
+        origin=_origin(person, request_id),
         filed=now,
         many=procedure.many,
     )
@@ -142,14 +145,21 @@ def act(
 
 
 def may(actor: Actor, case: Case, act: Act) -> bool:
-    """True if `actor` is who the declaration says takes this step."""
+    """True if `actor` is who the declaration says takes this step, or a party's clerk with the applicant before them."""
     if act.by == "applicant":
-        return actor.is_person(case.person)
+        return actor.is_person(case.person, case.service) or (actor.assists(case.person) and is_party(actor, case))
     if act.by == "auto" and case.acts_at is not None:
         return False  # the node will; a clerk repeats only what it left
     agency = case.owner if act.by in ("owner", "auto") else case.parties[act.by]
     node, _, code = agency.partition("/")
     return "clerk" in actor.roles and actor.serves(code, node)
+
+
+def is_party(actor: Actor, case: Case) -> bool:
+    """True if `actor` serves an agency that takes part in the case."""
+    return any(
+        actor.serves(code, node) for node, _, code in (agency.partition("/") for agency in case.parties.values())
+    )
 
 
 @transaction.atomic
@@ -158,10 +168,7 @@ def attach(*, case: UUID, actor: Actor, filename: str, content: bytes) -> UUID:
     found = _locked(case)
     if found.final:
         raise CaseError("closed", errors.CLOSED)
-    if not (
-        actor.is_person(found.person)
-        or any(actor.serves(a.partition("/")[2], a.partition("/")[0]) for a in found.parties.values())
-    ):
+    if not (actor.is_person(found.person, found.service) or is_party(actor, found)):
         raise CaseError("not_yours", errors.NOT_YOURS)
     if found.files >= FILES:
         raise CaseError("too_many", errors.TOO_MANY)
@@ -284,6 +291,13 @@ def migrate(*, case: UUID, target: str, was: str, state: str) -> bool:
 
 
 # ---- small things
+
+
+def _origin(person: UUID, case: UUID) -> str:
+    """Where the person is registered, as coarse as flows need it: the county here and next door, elsewhere the province."""
+    facts = vault.facts(person, purpose=ORIGIN, by=SYSTEM(here()).id, trace=str(case))
+    code = facts.household or ""
+    return code if divisions.node_of(code) else f"{code[:2]}0000" if code else ""
 
 
 def _locked(case: UUID) -> Case:

@@ -54,19 +54,24 @@ class Act(Schema):
     id: UUID | None = None
 
 
-def answers(kind: Any) -> dict[str, Any]:
-    """OpenAPI's description of a msgspec answer."""
+def described(zh: str, kind: Any = None) -> dict[str, Any]:
+    """What OpenAPI cannot know by itself: the Chinese of the docstring, and a msgspec answer."""
+    if kind is None:
+        return {"x-zh": zh}
     (schema,), components = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
-    return {"responses": {200: {"content": {"application/json": {"schema": schema}}}}, "x-components": components}
+    content = {"application/json": {"schema": schema}}
+    return {"x-zh": zh, "responses": {200: {"content": content}}, "x-components": components}
 
 
-@router.get("/services", url_name="services")
+@router.get("/services", url_name="services", openapi_extra=described("全部事项：键、名称、任务条、办理方式和参与方。"))
 def services(request: HttpRequest) -> HttpResponse:
     """Every service: its key, names, clause, mode and parties."""
     return _json([_summary(service) for service in catalogue().values()])
 
 
-@router.get("/services/{key}", url_name="service")
+@router.get(
+    "/services/{key}", url_name="service", openapi_extra=described("一个事项的完整声明，和它每份材料的 JSON Schema。")
+)
 def service(request: HttpRequest, key: str) -> HttpResponse:
     """One service as it is declared, and the JSON schema of each of its documents."""
     found = catalogue().get(key)
@@ -76,14 +81,20 @@ def service(request: HttpRequest, key: str) -> HttpResponse:
     return _json(_summary(found) | {"declaration": found.declaration, "hash": found.hash, "documents": schemas})
 
 
-@router.get("/cases", url_name="cases", openapi_extra=answers(list[RowView]))
+@router.get(
+    "/cases", url_name="cases", openapi_extra=described("居民：自己的办件。窗口：等本单位办的办件。", list[RowView])
+)
 def cases(request: HttpRequest) -> HttpResponse:
     """A resident's own cases, or what waits for a clerk's agency."""
     who = actor(request)
-    return _json(queries.mine(who.person) if who.person else queries.worklist(who))
+    return _json(queries.mine(who) if who.person else queries.worklist(who))
 
 
-@router.post("/cases", url_name="cases", openapi_extra=answers(Acted))
+@router.post(
+    "/cases",
+    url_name="cases",
+    openapi_extra=described("提交一个办件：为自己，或在窗口为身份证号是 number 的人。", Acted),
+)
 def start(request: HttpRequest, body: Start) -> HttpResponse:
     """File a case: for oneself, or at the counter for the person with `number`."""
     who = actor(request)
@@ -100,13 +111,17 @@ def start(request: HttpRequest, body: Start) -> HttpResponse:
     )
 
 
-@router.get("/cases/{uuid:case}", url_name="case", openapi_extra=answers(CaseView))
+@router.get("/cases/{uuid:case}", url_name="case", openapi_extra=described("一个办件的全部内容。", CaseView))
 def case(request: HttpRequest, case: UUID) -> HttpResponse:
     """One case, whole."""
     return _json(queries.view(case, actor(request)))
 
 
-@router.post("/cases/{uuid:case}/acts/{act}", url_name="act", openapi_extra=answers(Acted))
+@router.post(
+    "/cases/{uuid:case}/acts/{act}",
+    url_name="act",
+    openapi_extra=described("办一步；不由本方办的，请持有的一方办。", Acted),
+)
 def act(request: HttpRequest, case: UUID, act: str, body: Act) -> HttpResponse:
     """Take the step `act`, or ask the owner to."""
     return _json(

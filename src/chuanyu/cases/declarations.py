@@ -3,10 +3,12 @@
 from functools import lru_cache
 from typing import Any
 
+from chuanyu.cases import errors
 from chuanyu.cases.models import Declaration
 from chuanyu.core.canonical import digest
 from chuanyu.core.declaration import declared
 from chuanyu.core.service import Declared, Procedure, Service
+from chuanyu.core.text import Text
 from chuanyu.identity import sql
 
 
@@ -49,3 +51,10 @@ def body_of(hash_: str) -> dict[str, Any]:
 def exists(hash_: str) -> bool:
     """True if this node has it."""
     return bool(sql.rows("SELECT 1 FROM cases_declaration WHERE hash = %s", [hash_]))
+
+
+def reason(declared: Declared, key: str) -> tuple[Text | None, Text | None]:
+    """The sentence behind a reason's key and what to do about it: the service's own, else one that every case can have."""
+    if key in declared.reasons:
+        return declared.reasons[key].text, declared.reasons[key].remedy
+    return errors.REASONS.get(key, errors.REASONS["posting_failed"] if key.startswith("posting_") else None), None

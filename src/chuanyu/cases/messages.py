@@ -238,8 +238,9 @@ def _new_case(envelope: Envelope, body: Events, first: Step | None, person: UUID
         raise Refused("malformed", MALFORMED)
     if filed.parties != resolve(declarations.procedure(hash_), filed.filed_at, here()):
         raise Refused("invalid", INVALID)
+    many = declarations.procedure(hash_).many
     open_ones = Case.objects.filter(service=filed.service, person=person, filed_at=filed.filed_at, final=False)
-    if open_ones.exists():
+    if not many and open_ones.exists():
         raise NotYet(
             "another_open"
         )  # over there it is closed: its end travels in a stream of its own, and may come later
@@ -252,6 +253,7 @@ def _new_case(envelope: Envelope, body: Events, first: Step | None, person: UUID
         parties=filed.parties,
         filed_at=filed.filed_at,
         filed=filed.filed,
+        many=many,
         sequence=0,
     )
 

@@ -1,5 +1,6 @@
 """What a node stores about cases: the declaration they began under, the case as it stands, and how it came to be so."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -30,7 +31,18 @@ class Case(models.Model):
     person = models.UUIDField()
     parties = models.JSONField(help_text='{"receiving": "sichuan/hrss", …}')
     filed_at = models.CharField(max_length=16)
+    origin = models.CharField(
+        max_length=6,
+        blank=True,
+        default="",
+        help_text="county of the household registration, known where it was filed; a province elsewhere; for flows only",
+    )
     filed = models.DateTimeField()
+    many = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="a person may have more than one open case of the service, as declared",
+    )
     state = models.CharField(max_length=64)
     final = models.BooleanField(default=False)
     owner = models.CharField(max_length=64, blank=True, help_text='"sichuan/hrss"; empty when final')
@@ -48,7 +60,6 @@ class Case(models.Model):
     due = models.DateField(null=True)
     provisional = models.BooleanField(default=False)
     escalated = models.DateTimeField(null=True)
-    many = models.BooleanField(default=False, help_text="a person may have several open cases of the service")
     acts_at = models.DateTimeField(
         null=True, help_text="when this node does the state's automatic step; the worker looks here"
     )
@@ -83,6 +94,9 @@ class Event(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["case", "sequence"], name="event_sequence"),)
+        indexes = (
+            BrinIndex(fields=["stored"], name="event_day", autosummarize=True),
+        )  # rows only ever come in the order of time
 
     def __str__(self) -> str:
         return f"{self.case_id} {self.sequence}"

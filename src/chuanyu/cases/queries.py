@@ -1,17 +1,22 @@
 """Cases, read by others: the only place that does. Who may see what is decided here; what cannot be seen does not exist."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
-from chuanyu.cases import actions, declarations, errors, evidence, moves
+from chuanyu.cases import actions, declarations, errors, evidence, moves, queue, steps
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
+from chuanyu.cases.queue import following as following
+from chuanyu.cases.queue import standing as standing
+from chuanyu.cases.queue import waits as waits
 from chuanyu.cases.replay import ACT, MIGRATED, POSTING_REFUSED, REQUEST_REFUSED, START, target_of
 from chuanyu.cases.replay import Event as Step
+from chuanyu.cases.shifts import done_by as done_by
+from chuanyu.cases.shifts import levels as levels
 from chuanyu.cases.views import (
     ActView,
     AttachmentView,
@@ -22,6 +27,7 @@ from chuanyu.cases.views import (
     RowView,
     StepView,
     TransferView,
+    Waiting,
 )
 from chuanyu.clearing import queries as clearing
 from chuanyu.core import days
@@ -30,11 +36,12 @@ from chuanyu.core.money import Money
 from chuanyu.core.service import Act, Declared
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries as exchange
-from chuanyu.identity.actor import Actor
+from chuanyu.identity.actor import FOR, Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.queries import agency_name
 
 LIMIT = 200  # rows of a list
+COUNTER = "counter"  # by the applicant, through a clerk
 
 KINDS = {
     START: Text("提交申请", "Filed"),
@@ -52,9 +59,12 @@ def view(case: UUID, actor: Actor) -> CaseView:
     return _view(found, actor)
 
 
-def mine(person: UUID) -> list[RowView]:
-    """A resident's cases at this node, newest first."""
-    return _rows(Case.objects.filter(person=person).order_by("-filed"))
+def mine(actor: Actor) -> list[RowView]:
+    """A resident's cases at this node, newest first; for a delegate those of the services delegated."""
+    if actor.person is None:
+        return []
+    rows = Case.objects.filter(person=actor.person)
+    return _rows((rows if actor.scope is None else rows.filter(service__in=actor.scope)).order_by("-filed"))
 
 
 def worklist(
@@ -63,37 +73,47 @@ def worklist(
     service: str | None = None,
     state: str | None = None,
     overdue: bool | None = None,
+    among: Collection[Waiting] | None = None,
     text: str | None = None,
     person: UUID | None = None,
     open_only: bool = True,
+    start: int = 0,
+    limit: int = LIMIT,
 ) -> list[RowView]:
-    """What waits for this clerk's agency, by deadline. `text`: a reference, or its beginning."""
-    rows = _of_agency(actor)
-    if open_only:
-        rows = rows.filter(final=False, owner=f"{here()}/{actor.agency}")
+    """What waits for this clerk's agency, by deadline. `text`: a reference, or its beginning; `among`: rows of `standing`."""
+    ours = Case.objects.filter(final=False, owner=f"{here()}/{actor.agency}")
+    rows = ours if open_only else _of_agency(actor)
     if service:
         rows = rows.filter(service=service)
     if state:
         rows = rows.filter(state=state)
     if overdue is not None:
         rows = rows.filter(due__lt=days.today()) if overdue else rows.filter(Q(due=None) | Q(due__gte=days.today()))
+    if among is not None:
+        rows = rows.filter(queue.counted(among))
     if text:
-        rows = rows.filter(reference__istartswith=text.strip())
+        rows = rows.filter(reference__startswith=queue.reference(text))
     if person:
         rows = rows.filter(person=person)
-    return _rows(rows.order_by(F("due").asc(nulls_last=True), "since"))
+    return _rows(rows.order_by(*queue.BY_DEADLINE)[start : start + limit])
 
 
-def counts(actor: Actor) -> list[tuple[str, str, int]]:
-    """(service, state, how many) of what waits for this clerk's agency."""
-    rows = Case.objects.filter(final=False, owner=f"{here()}/{actor.agency}")
-    return list(rows.values_list("service", "state").annotate(n=Count("pk")).order_by("service", "state"))
-
-
-def overdue() -> list[RowView]:
-    """Every case past its term that this node owns or filed, the oldest first."""
+def overdue(*, limit: int = LIMIT) -> list[RowView]:
+    """The cases past their term that this node owns or filed, the oldest first."""
     rows = Case.objects.filter(final=False, due__lt=days.today())
-    return _rows(rows.order_by("due"))
+    return _rows(rows.order_by("due", "since")[:limit])
+
+
+def taken_in_by(case: UUID) -> str:
+    """The agency ("sichuan/hrss") that owned the case's first state: who answers for how it was dealt with."""
+    found = Case.objects.get(pk=case)
+    procedure = declarations.procedure(found.declaration_id)
+    return str(found.parties[procedure.states[procedure.start_state].owner or ""])
+
+
+def reference_of(case: UUID) -> str:
+    """A case's number for people."""
+    return steps.reference(case)
 
 
 def attachment(id_: UUID, actor: Actor) -> Attachment:
@@ -139,7 +159,7 @@ def foreseen(case: UUID, name: str, actor: Actor) -> Foreseen | None:
         used |= read
         if moved := next((transfer for transfer in transfers if transfer.kind != "void"), None):
             amount, unit = str(Money(moved.amount)) if moved.unit == "CNY" else str(moved.amount), moved.unit
-    reason, remedy = _reason(declared, outcome.reason)
+    reason, remedy = declarations.reason(declared, outcome.reason)
     return Foreseen(
         outcome=outcome.outcome,
         state_title=procedure.states[target or found.state].title,
@@ -163,13 +183,13 @@ def _of_agency(actor: Actor) -> QuerySet[Case]:
 
 
 def _may_see(actor: Actor, case: Case) -> bool:
-    if actor.is_system or actor.is_person(case.person):
+    if actor.is_system or actor.is_person(case.person, case.service):
         return True
     return any(actor.serves(agency.removeprefix(f"{here()}/"), here()) for agency in case.parties.values())
 
 
 def _rows(cases: Iterable[Case]) -> list[RowView]:
-    found = list(cases[:LIMIT]) if isinstance(cases, QuerySet) else list(cases)
+    found = list(cases[:LIMIT]) if isinstance(cases, QuerySet) and not cases.query.is_sliced else list(cases)
     waiting = dict(
         Request.objects.filter(case__in=[c.pk for c in found], status=Request.Status.WAITING)
         .values_list("case")
@@ -193,6 +213,7 @@ def _row(case: Case, waiting: int) -> RowView:
         here=case.owner.startswith(f"{here()}/"),
         since=case.since,
         filed=case.filed,
+        filed_at=case.filed_at,
         due=case.due,
         provisional=case.provisional,
         overdue=_overdue(case),
@@ -210,11 +231,9 @@ def _view(case: Case, actor: Actor) -> CaseView:
     declared = declarations.by_hash(case.declaration_id)
     procedure = declarations.procedure(case.declaration_id)
     state = procedure.states[case.state]
-    steps = [
-        evidence.step_of(body)
-        for body in Event.objects.filter(case=case).order_by("sequence").values_list("body", flat=True)
-    ]
-    transfers = {t.id: t for t in map(_transfer, clearing.transfers([case.pk]))}
+    events = list(Event.objects.filter(case=case).order_by("sequence").values_list("body", "actor"))
+    taken = [evidence.step_of(body) for body, _ in events]
+    transfers = {t.id: t for t in map(transfer_view, clearing.transfers([case.pk]))}
     return CaseView(
         id=case.pk,
         reference=case.reference,
@@ -239,11 +258,18 @@ def _view(case: Case, actor: Actor) -> CaseView:
         sequence=case.sequence,
         head=case.head,
         declaration=case.declaration_id,
-        documents=_documents(case, declared, steps),
+        documents=_documents(case, declared, taken),
         attachments=tuple(_attachment(a) for a in Attachment.objects.filter(case=case).defer("content").order_by("at"))
         if case.files
         else (),
-        steps=tuple(_steps(declared, steps, transfers)),
+        steps=tuple(
+            _steps(
+                declared,
+                taken,
+                transfers,
+                {s.sequence for s, (_, who) in zip(taken, events, strict=True) if FOR in who},
+            )
+        ),
         acts=tuple(_acts(case, declared, state.does.values(), actor)),
         requests=tuple(_request(declared, r) for r in Request.objects.filter(case=case).order_by("at")),
         transfers=tuple(transfers.values()),
@@ -261,13 +287,19 @@ def _documents(case: Case, declared: Declared, steps: list[Step]) -> tuple[Docum
             name=name,
             title=declared.documents[name].title if name in declared.documents else Text(name, name),
             body=row.body,
-            by=by_sequence[row.sequence].by,
+            by=_handed_in(declared, name, by_sequence[row.sequence]),
             node=by_sequence[row.sequence].node,
             at=_moment(by_sequence[row.sequence]),
             digest=row.digest,
         )
         for name, row in newest.items()
     )
+
+
+def _handed_in(declared: Declared, name: str, step: Step) -> str:
+    """Who a document is from: what a clerk entered for the applicant is the applicant's, at the counter."""
+    spec = declared.documents.get(name)
+    return COUNTER if step.by == "staff" and spec and spec.by == "applicant" else step.by
 
 
 def _attachment(row: Attachment) -> AttachmentView:
@@ -284,14 +316,16 @@ def _attachment(row: Attachment) -> AttachmentView:
     )
 
 
-def _steps(declared: Declared, steps: list[Step], transfers: Mapping[UUID, TransferView]) -> Iterable[StepView]:
+def _steps(
+    declared: Declared, steps: list[Step], transfers: Mapping[UUID, TransferView], delegated: set[int]
+) -> Iterable[StepView]:
     procedure = declared.procedure
     assert procedure is not None
     owner = ""
     for step in steps:
         state = procedure.states.get(step.target)
         act = next((s.does[step.act] for s in procedure.states.values() if step.act in s.does), None)
-        reason, remedy = _reason(declared, step.outcome.reason if step.outcome else "")
+        reason, remedy = declarations.reason(declared, step.outcome.reason if step.outcome else "")
         ref = step.outcome.ref if step.outcome else ""
         basis = declared.basis.get(ref.partition("#")[0])
         new_owner = state.owner if state else None
@@ -302,7 +336,7 @@ def _steps(declared: Declared, steps: list[Step], transfers: Mapping[UUID, Trans
             title=act.title if act and step.kind == ACT else KINDS.get(step.kind, Text(step.act, step.act)),
             state=step.target,
             state_title=state.title if state else Text(step.target, step.target),
-            by=step.by,
+            by=COUNTER if step.by == "staff" and (step.kind == START or (act and act.by == "applicant")) else step.by,
             node=step.node,
             agency=agency_name(step.agency) if step.by != "applicant" else None,
             outcome=step.outcome.outcome if step.outcome else "",
@@ -314,14 +348,9 @@ def _steps(declared: Declared, steps: list[Step], transfers: Mapping[UUID, Trans
             parameters=step.parameters,
             transfer=next((transfers[UUID(t.id)] for t in step.transfers if UUID(t.id) in transfers), None),
             moved=bool(owner) and new_owner is not None and new_owner != owner,
+            delegated=step.sequence in delegated,
         )
         owner = new_owner or owner
-
-
-def _reason(declared: Declared, key: str) -> tuple[Text | None, Text | None]:
-    if key in declared.reasons:
-        return declared.reasons[key].text, declared.reasons[key].remedy
-    return errors.REASONS.get(key, errors.REASONS["posting_failed"] if key.startswith("posting_") else None), None
 
 
 def _acts(case: Case, declared: Declared, acts: Iterable[Act], actor: Actor) -> Iterable[ActView]:
@@ -356,11 +385,12 @@ def _request(declared: Declared, row: Request) -> RequestView:
         title=act.title if act else Text(row.act, row.act),
         at=row.at,
         status=row.status,
-        reason=_reason(declared, row.reason)[0] if row.reason else None,
+        reason=declarations.reason(declared, row.reason)[0] if row.reason else None,
     )
 
 
-def _transfer(row: clearing.Transfer) -> TransferView:
+def transfer_view(row: clearing.Transfer) -> TransferView:
+    """A transfer as readers of a case see it."""
     return TransferView(
         id=row.id,
         name=row.name,

@@ -76,7 +76,7 @@ def events(case: UUID, after: int = 0) -> list[dict[str, Any]]:
 
 def write(case: Case, event: Event, documents: Mapping[str, Any], *, head: str, actor: str) -> None:
     """The case as it now stands (new if this is its first event), the event and the documents it took."""
-    values = {column: _value(case, column) for column in COLUMNS}
+    values = {name: column(case, name) for name in COLUMNS}
     if event.sequence == 1:
         statement, parameters = _INSERT, list(values.values())
     else:
@@ -87,6 +87,7 @@ def write(case: Case, event: Event, documents: Mapping[str, Any], *, head: str, 
     sql.rows(statement, parameters)
 
 
-def _value(case: Case, column: str) -> Any:
-    value = getattr(case, column)
-    return _json.encode(value).decode() if column == "parties" else value
+def column(case: Case, name: str) -> Any:
+    """A column of a case as the statements here take it."""
+    value = getattr(case, name)
+    return _json.encode(value).decode() if name == "parties" else value

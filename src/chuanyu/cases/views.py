@@ -1,6 +1,7 @@
 """What readers of a case see: plain frozen structures, the same for pages and the API."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from chuanyu.core.text import Text
 
 
 class DocumentView(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as it stands in the case. `title`: from the declaration's class; `body`: plain data; `by`: applicant or a party."""
+    """A document as it stands in the case. `title`: from the declaration's class; `body`: plain data; `by`: as of a step."""
 
     name: str
     title: Text
@@ -57,7 +58,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     title: Text  # the act's title
     state: str
     state_title: Text  # the state after it
-    by: str  # applicant | staff | system
+    by: str  # applicant | counter (the applicant, through a clerk) | staff | system
     node: str
     agency: Text | None
     outcome: str  # accept, refuse, … or ""
@@ -69,6 +70,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]  # what the decision read: key → {value, since, ref, certainty}
     transfer: TransferView | None
     moved: bool  # the case changed hands with it
+    delegated: bool = False  # the applicant's delegate took it (known where they did)
 
 
 class ActView(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,12 +147,61 @@ class RowView(msgspec.Struct, frozen=True, kw_only=True):
     here: bool
     since: datetime
     filed: datetime
+    filed_at: str
     due: date | None
     provisional: bool
     overdue: bool
     escalated: bool
     posting: bool
     waiting: int  # requests waiting for the owner
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """How many cases of one state wait for an agency. `ours`: staff can take a step there; else it is the applicant's turn."""
+
+    service: str
+    declaration: str
+    state: str
+    title: Text
+    count: int
+    late: int
+    newest: datetime
+    ours: bool
+
+
+class DoneView(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that one member of staff took. `act` is "" where the case was filed; `outcome` is "" where no rule decided."""
+
+    at: datetime
+    case: UUID
+    reference: str
+    service: str
+    name: Text
+    act: str
+    title: Text
+    outcome: str
+    state: str
+    state_title: Text
+
+
+class LevelView(msgspec.Struct, frozen=True, kw_only=True):
+    """How an agency keeps the term of one state. `days`: the median of working days a step took; None where none was taken."""
+
+    service: str
+    name: Text
+    state: str
+    title: Text
+    term: int  # working days, as of today
+    done: int
+    on_time: int
+    days: int | None
+    open: int
+    late: int
+
+    @property
+    def share(self) -> Decimal | None:
+        """The share on time, 0 to 1; None where nothing was done."""
+        return Decimal(self.on_time) / self.done if self.done else None
 
 
 class Acted(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,3 +227,4 @@ class Foreseen(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     unit: str
     parameters: dict[str, Any]
+    final: bool = False  # it would end the case

@@ -48,6 +48,12 @@ def division(code: str, *, on: date) -> Division | None:
     return next((row for row in _table().get(code, ()) if row.valid(on)), None)
 
 
+def last_known(code: str) -> Division | None:
+    """The newest row of a code, whether it still stands or not."""
+    rows = _table().get(code, ())
+    return rows[-1] if rows else None
+
+
 def divisions(province: str, *, on: date, level: Level = "county") -> list[Division]:
     """All divisions of one level in a province as of `on`, by code."""
     return [

@@ -9,7 +9,7 @@ from chuanyu.core.shapes import Anything, Day, Each, Flag, Keys, Listed, Maybe, 
 
 MODES = ("online", "relay", "joint")  # 全程网办, 异地代收代办, 多地联办
 LIVES = ("study", "work", "ill", "old", "child", "home", "travel", "move", "business", "help")
-CHAPTERS = ("education", "health", "culture", "employment", "living", "safety")
+CHAPTERS = ("education", "health", "culture", "employment", "living", "safety", "delivery")
 PARTY_NODES = ("filed_at", "other", *NODES)
 CYCLES = ("gross", "net")
 MOVED_UNITS = ("CNY", "points", "items")

@@ -70,6 +70,10 @@ class Plan:
     sections: Mapping[str, Text]
     clauses: tuple[Clause, ...]
 
+    def units(self, node: str) -> tuple[Unit, ...]:
+        """Every lead unit the plan names at a node, each once."""
+        return tuple(dict.fromkeys(unit for clause in self.clauses for unit in clause.leads[node]))
+
 
 @cache
 def load(file: Path = FILE) -> Plan:
@@ -88,13 +92,16 @@ def load(file: Path = FILE) -> Plan:
 def disagreements(plan: Plan, services: Mapping[str, Service]) -> list[str]:
     """Where services and plan contradict each other: one sentence each.
 
-    A service's leads are those of its clause. A system works by services of its own clause, and no service is two systems.
+    A service's leads are those of its clause, or any the plan knows where the clause has none. A system works by services of
+    its own clause, and no service is two systems.
     """
     problems = []
     clauses = {clause.number: clause for clause in plan.clauses}
     for service in services.values():
         for node in NODES:
-            named = [unit.name.zh for unit in clauses[service.clause].leads[node]]
+            clause = clauses[service.clause]
+            leads = clause.leads[node] or (plan.units(node) if clause.systems else ())
+            named = [unit.name.zh for unit in leads]
             if service.leads[node] not in named:
                 problems.append(
                     f"service {service.key}: {service.leads[node]} ({node}) is no lead unit of clause {service.clause}: "

@@ -53,6 +53,12 @@ def plan() -> list[ClauseView]:
     return [_clause(clause) for clause in load().clauses]
 
 
+def lead(service: Service, node: str) -> Text:
+    """A service's lead unit at a node as the plan calls it, in both languages."""
+    name = service.leads[node]
+    return next((unit.name for unit in load().units(node) if unit.name.zh == name), Text(name, name))
+
+
 def about() -> tuple[Text, str]:
     """The plan's title and its 文号."""
     return load().title, load().number

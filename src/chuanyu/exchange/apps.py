@@ -11,5 +11,5 @@ class ExchangeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register what exchange itself handles: returned messages, and a resident's question about their data."""
-        from chuanyu.exchange import inbox, own_data  # noqa: F401
+        """Register what exchange itself handles: returned messages, questions about one's own data and for known facts."""
+        from chuanyu.exchange import inbox, known_facts, own_data  # noqa: F401

@@ -12,11 +12,7 @@ from chuanyu.core.text import Text
 from chuanyu.exchange.compact import Compact
 from chuanyu.exchange.envelope import Envelope
 from chuanyu.exchange.errors import Refusal, refusal
-from chuanyu.exchange.grants import Grant
-
-CONSENT = (
-    "consent"  # a grant with this basis accepts any "consent:<id>"; the owner of the data checks the consent itself
-)
+from chuanyu.exchange.grants import CONSENT, Grant
 
 
 class Allowed(msgspec.Struct, frozen=True):

@@ -26,6 +26,9 @@ PORTALS: Mapping[str, Text] = {
 OWN_DATA = "own_data"  # service, action and purpose of a resident's question about their own data
 OWN_DATA_BASIS = "pipl-45"  # 个人信息保护法 art. 45: the right to consult and copy one's personal information
 
+KNOWN_FACTS = "known_facts"  # action of a question for what the other node knows of a person, who agreed to it
+CONSENT = "consent"  # a basis that accepts any "consent:<id>"; who is asked judges the consent itself
+
 # services exchange itself offers, beside those of the catalogue
 BUILT_IN: Mapping[str, Text] = {OWN_DATA: Text("谁用过我的数据", "Who used my data")}
 
@@ -69,6 +72,7 @@ def of_service(service: Service) -> Iterator[Grant]:
                     for spec in service.documents.values()
                     if spec.by in ("applicant", "node") or spec.by in at_sender
                 )
+    yield from _facts(service)
     for (from_, to), names in fields.items():
         yield Grant(
             id=f"{service.key}:{from_}>{to}",
@@ -80,6 +84,27 @@ def of_service(service: Service) -> Iterator[Grant]:
             basis=tuple(sorted(service.basis)),
             fields=tuple(sorted({*names, ATTACHMENT})),
         )
+
+
+def _facts(service: Service) -> Iterator[Grant]:
+    """A service that rests on what a node knows may ask the other node for it, where the person agrees."""
+    assert service.procedure is not None
+    known = tuple(sorted(spec.name for spec in service.documents.values() if spec.by == "node"))
+    parties = service.procedure.parties.values()
+    for filed_at in NODES if known else ():
+        agencies = [party.agency for party in parties if party.node in ("filed_at", filed_at)]
+        if agencies:
+            from_, to = f"{filed_at}/{agencies[0]}", f"{NODES[1 - NODES.index(filed_at)]}/{PORTAL}"
+            yield Grant(
+                id=f"{service.key}:{KNOWN_FACTS}:{from_}>{to}",
+                from_=from_,
+                to=to,
+                service=service.key,
+                actions=(KNOWN_FACTS,),
+                purpose=service.key,
+                basis=(CONSENT,),
+                fields=known,
+            )
 
 
 def _built_in() -> Iterator[Grant]:

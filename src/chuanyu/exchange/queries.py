@@ -13,6 +13,10 @@ from chuanyu.core.text import Text
 from chuanyu.exchange import actions, installed
 from chuanyu.exchange import envelope as envelopes
 from chuanyu.exchange import register as registers
+from chuanyu.exchange.agency import compact_view as compact_view
+from chuanyu.exchange.agency import grants_of as grants_of
+from chuanyu.exchange.agency import last_messages as last_messages
+from chuanyu.exchange.agency import public_keys as public_keys
 from chuanyu.exchange.errors import AskRefused, Unreachable
 from chuanyu.exchange.grants import OWN_DATA, OWN_DATA_BASIS, PORTAL
 from chuanyu.exchange.models import Inbox, Outbox

@@ -5,21 +5,22 @@ system check in checks.py names every address without a row and every row withou
 *this* case or person is decided by the action or query behind the page; here only roles count.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
 
+import msgspec
 from allauth.account.authentication import get_authentication_records
-from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from chuanyu.core.text import Text
+from chuanyu.identity import delegations, locking, presence
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.models import Staff, User
@@ -41,6 +42,8 @@ ACCESS: dict[str, frozenset[str]] = {
     "account_login": PUBLIC,
     "account_inactive": PUBLIC,
     "account_logout": PUBLIC,  # also ends a sign-in that is halfway
+    "account_lock": STAFF,
+    "account_alive": STAFF,
     "account_reauthenticate": ANY,
     "account_change_password": ANY,
     "mfa_authenticate": PUBLIC,  # between password and second factor nobody is signed in yet
@@ -52,12 +55,19 @@ ACCESS: dict[str, frozenset[str]] = {
     "mfa_generate_recovery_codes": ANY,
     # portal
     "portal:home": PUBLIC,
+    "portal:life": PUBLIC,
+    "portal:eligible": PUBLIC,
+    "portal:rate": PUBLIC,
+    "portal:accessibility": PUBLIC,
     "portal:large_text": PUBLIC,
     "portal:design": PUBLIC,
     "portal:services": PUBLIC,
     "portal:guide": PUBLIC,
     "portal:plan": PUBLIC,
     "portal:agency": PUBLIC,
+    "portal:documents": PUBLIC,
+    "portal:document": PUBLIC,
+    "portal:reference": PUBLIC,
     "portal:apply": RESIDENT,
     "portal:check": RESIDENT,
     "portal:sent": RESIDENT,
@@ -66,17 +76,43 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal:my_act": RESIDENT,
     "portal:my_file": RESIDENT,
     "portal:accesses": RESIDENT,
+    "portal:facts": RESIDENT,
+    "portal:discard": RESIDENT,
+    "portal:me": RESIDENT,
+    "portal:messages": RESIDENT,
+    "portal:papers": RESIDENT,
+    "portal:money": RESIDENT,
+    "portal:consents": RESIDENT,
+    "portal:withdraw_consent": RESIDENT,
+    "portal:delegates": RESIDENT,
+    "portal:offer": RESIDENT,
+    "portal:delegation": RESIDENT,
+    "portal:act_for": RESIDENT,
     "portal:download": RESIDENT | CLERK | OFFICER,
     "portal:worklist": CLERK | OFFICER,
+    "portal:worklist_counts": CLERK | OFFICER,
     "portal:workspace": CLERK | OFFICER,
     "portal:act": CLERK,
     "portal:person": CLERK,
     "portal:person_apply": CLERK,
     "portal:person_check": CLERK,
     "portal:file": CLERK,
+    "portal:slip": CLERK,
+    "portal:shift": CLERK,
+    "portal:grants": STAFF,
+    "portal:keys": STAFF,
+    "portal:levels": STAFF,
+    "portal:exchanged": STAFF,
     "portal:office": OFFICE,
     "portal:overdue": OFFICER | OFFICE,
     "portal:letters": OFFICER | OFFICE,
+    "portal:scorecards": OFFICER | OFFICE,
+    "portal:scorecard": OFFICER | OFFICE,
+    "portal:flows": OFFICER | OFFICE,
+    "portal:report": OFFICE,
+    "portal:workbook": OFFICE,
+    "portal:ratings": OFFICER | OFFICE,
+    "portal:rating": OFFICER | OFFICE,
     # API
     "api:api-root": PUBLIC,
     "api:openapi-json": PUBLIC,
@@ -92,6 +128,8 @@ ACCESS: dict[str, frozenset[str]] = {
 BEFORE_SECOND_FACTOR = frozenset(
     {
         "account_logout",
+        "account_lock",
+        "account_alive",
         "account_reauthenticate",
         "mfa_activate_totp",
         "mfa_reauthenticate",
@@ -101,7 +139,25 @@ BEFORE_SECOND_FACTOR = frozenset(
     }
 )
 
-Answer = Literal["allow", "sign_in", "second_factor", "forbidden", "not_found"]
+# What nobody does or reads for another: it concerns the person, not a service that was delegated
+ONESELF = frozenset(
+    {
+        "portal:accesses",
+        "portal:facts",
+        "portal:papers",
+        "portal:consents",
+        "portal:withdraw_consent",
+        "portal:offer",
+        "portal:delegation",
+        "api:accesses",
+    }
+)
+ACTING = "acting"  # the session's delegation, while its holder acts for another
+
+Answer = Literal["allow", "sign_in", "second_factor", "forbidden", "not_found", "oneself"]
+
+SIGN_IN = Text("请先登录。", "Please sign in first.")
+UNLOCK = Text("屏幕已锁，请先解锁。", "The screen is locked; unlock it first.")
 
 
 def answer(name: str, visitor: Actor | None, *, verified: bool) -> Answer:
@@ -115,6 +171,8 @@ def answer(name: str, visitor: Actor | None, *, verified: bool) -> Answer:
         return "allow"
     if visitor is None:
         return "sign_in"
+    if visitor.acts_for_another and name in ONESELF:
+        return "oneself"
     return "allow" if roles & visitor.roles else "forbidden"
 
 
@@ -133,9 +191,10 @@ def visitor(request: HttpRequest) -> Actor | None:
         return None
     known: tuple[int, Actor] | None = getattr(request, "_chuanyu_actor", None)
     if known is None or known[0] != user.pk:  # signing in or out changes it within a request
-        known = (user.pk, _actor(user))
+        known = (user.pk, _acting(request, _actor(user)))
         request._chuanyu_actor = known  # type: ignore[attr-defined]
-    return known[1]
+    at_counter = presence.present(request) if "clerk" in known[1].roles else None
+    return msgspec.structs.replace(known[1], present=at_counter.person) if at_counter else known[1]
 
 
 def is_verified(request: HttpRequest) -> bool:
@@ -147,7 +206,7 @@ def is_verified(request: HttpRequest) -> bool:
 
 
 class AccessMiddleware:
-    """Asks `answer` before every view, ends idle staff sessions, lets no write by cookie pass without a CSRF token."""
+    """Asks `answer` before every view, locks idle staff sessions, lets no write by cookie pass without a CSRF token."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -160,16 +219,18 @@ class AccessMiddleware:
         self, request: HttpRequest, view: Callable[..., HttpResponseBase], args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
         """The response that takes the view's place, or None to go on. Raises PermissionDenied, Http404."""
-        _end_idle_session(request)
-        match answer(
-            request.resolver_match.view_name if request.resolver_match else "",
-            visitor(request),
-            verified=is_verified(request),
-        ):
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        verified = is_verified(request)
+        locking.check(request, name, verified=verified)
+        if locking.is_locked(request) and name not in locking.WHILE_LOCKED:
+            return _send_to(request, "account_lock")
+        match answer(name, visitor(request), verified=verified):
             case "not_found":
                 raise Http404
             case "forbidden":
                 raise PermissionDenied
+            case "oneself":
+                return _oneself(request)
             case "sign_in":
                 return _send_to(request, "account_login")
             case "second_factor":
@@ -192,19 +253,53 @@ def _actor(user: User) -> Actor:
     return Actor(kind="staff", user=user.username, node=here(), agency=job.agency.code, roles=roles, name=name)
 
 
-def _end_idle_session(request: HttpRequest) -> None:
-    """Sign staff out after CHUANYU_STAFF_IDLE seconds without a request: a counter's screen stands in the open."""
+def _acting(request: HttpRequest, oneself: Actor) -> Actor:
+    """The resident, or who they act for under a delegation still in force. One that has ended ends the acting at once."""
+    session = getattr(request, "session", None)
+    held = session.get(ACTING) if session is not None and oneself.person else None
+    if not held or oneself.person is None or session is None:
+        return oneself
+    mandate = delegations.in_force(UUID(held), delegate=oneself.person)
+    if mandate is None:
+        del session[ACTING]
+        messages.warning(request, _("委托已经结束，现在是为您自己办理。"))
+        return oneself
+    return msgspec.structs.replace(
+        oneself, person=mandate.principal, mandate=mandate.id, scope=mandate.services, name=mandate.name
+    )
+
+
+def act_for(request: HttpRequest, delegation: UUID) -> bool:
+    """From now on this session acts under the delegation; False when it is not in force for who is signed in."""
     user = request.user
-    if not isinstance(user, User) or user.kind != User.Kind.STAFF:
-        return
-    now = int(time.time())
-    records = get_authentication_records(request, user)
-    seen = request.session.get("seen") or (records[-1]["at"] if records else 0)
-    if now - seen > settings.CHUANYU_STAFF_IDLE:
-        logout(request)
-        messages.info(request, _("您较长时间没有操作，系统已自动退出，请重新登录。"))
-    elif now - request.session.get("seen", 0) >= 30:  # not a write on every request
-        request.session["seen"] = now
+    if not isinstance(user, User) or user.person_id is None:
+        return False
+    mandate = delegations.in_force(delegation, delegate=user.person_id)
+    if mandate is None:
+        return False
+    request.session[ACTING] = str(mandate.id)
+    _forget(request)
+    return True
+
+
+def act_for_oneself(request: HttpRequest) -> None:
+    """This session acts for who is signed in again."""
+    request.session.pop(ACTING, None)
+    _forget(request)
+
+
+def _forget(request: HttpRequest) -> None:
+    request._chuanyu_actor = None  # type: ignore[attr-defined]
+
+
+def _oneself(request: HttpRequest) -> HttpResponseBase:
+    """Told why not, where one can stop acting for another."""
+    text = _("您正在代他人办理；这一项只能由本人办理。")
+    if request.path.startswith("/api/"):
+        zh, en = "您正在代他人办理；这一项只能由本人办理。", "You act for somebody else; only they can do this."
+        return JsonResponse({"error": 403, "text": {"zh": zh, "en": en}}, status=403)
+    messages.warning(request, text)
+    return HttpResponseRedirect(reverse("portal:delegates"))
 
 
 def _second_factor(request: HttpRequest) -> str:
@@ -216,14 +311,28 @@ def _second_factor(request: HttpRequest) -> str:
 def _send_to(request: HttpRequest, page: str) -> HttpResponseBase:
     """To a sign-in page and back again; a program gets 401 in words, an htmx fragment the whole page."""
     if request.path.startswith("/api/"):
-        text = {"zh": "请先登录。", "en": "Please sign in first."}
-        return JsonResponse({"error": 401, "text": text, "trace": getattr(request, "trace", "")}, status=401)
-    url = reverse(page)
+        text = SIGN_IN if page != "account_lock" else UNLOCK
+        body = {"error": 401, "text": {"zh": text.zh, "en": text.en}, "trace": getattr(request, "trace", "")}
+        return JsonResponse(body, status=401)
+    url, back = reverse(page), _page_of(request)
+    if back:
+        url += "?" + urlencode({"next": back})
     if request.headers.get("HX-Request"):
         return HttpResponse(status=401, headers={"HX-Redirect": url})
-    if request.method in ("GET", "HEAD"):
-        url += "?" + urlencode({"next": request.get_full_path()})
     return HttpResponseRedirect(url)
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page the person is on: what was asked for, or for a fragment or a form the page that it belongs to."""
+    if request.headers.get("HX-Request"):
+        asked = urlsplit(request.headers.get("HX-Current-URL", ""))
+    elif request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    else:
+        asked = urlsplit(request.headers.get("Referer", ""))
+    if asked.netloc != request.get_host():
+        return ""
+    return asked.path + (f"?{asked.query}" if asked.query else "")
 
 
 def _not_exempt(request: HttpRequest) -> HttpResponseBase:

@@ -5,9 +5,11 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from chuanyu.identity import vault
+from chuanyu.identity import drafts, vault
+from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.models import Agency, Staff, User
 from chuanyu.identity.queries import declared_agencies
@@ -28,9 +30,14 @@ def load_agencies() -> int:
     return len(rows)
 
 
+LONGEST_NAME = 100  # of a sign-in; with its node and a delegation it must fit the audit rows
+
+
 @sensitive_variables("password")
 def create_resident(*, username: str, password: str, person: UUID, display: str = "") -> User:
-    """A resident's sign-in, tied to their person. `password` is the plain password."""
+    """A resident's sign-in, tied to their person. `password` is the plain password. ValueError for too long a name."""
+    if len(username) > LONGEST_NAME:
+        raise ValueError(f"a sign-in name has at most {LONGEST_NAME} characters")
     return User.objects.create(
         username=username, password=make_password(password), kind=User.Kind.RESIDENT, person_id=person, display=display
     )
@@ -52,6 +59,11 @@ def create_staff(*, username: str, password: str, agency: str, role: str, displa
     return user
 
 
+def see_messages(who: Actor) -> None:
+    """Remember that this resident has looked at their messages now."""
+    User.objects.filter(username=who.user).update(messages_seen=timezone.now())
+
+
 @sensitive_variables()
 def set_totp(user: User, secret: str) -> None:
     """Give a user the TOTP `secret` (base32) as their second factor, in place of any other; for set-up and samples."""
@@ -64,8 +76,8 @@ def set_totp(user: User, secret: str) -> None:
 
 @sensitive_variables()
 def reseal() -> int:
-    """Seal everything that an older vault key sealed under the newest one: people and second factors. Returns how many."""
-    count = vault.reseal()
+    """Seal everything that an older vault key sealed under the newest one: people, drafts, second factors. Returns how many."""
+    count = vault.reseal() + drafts.reseal()
     for pk in Authenticator.objects.values_list("pk", flat=True):
         with transaction.atomic():
             row = Authenticator.objects.select_for_update().get(pk=pk)

@@ -1,8 +1,10 @@
-"""What is stored: users, agencies, staff, people (sealed), and every look at a sealed person."""
+"""What is stored: users, agencies, staff, people (sealed), every look at a sealed person; who may act for whom, what a
+person agreed to, and what somebody has begun to fill in (sealed)."""
 
 import uuid
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -34,7 +36,10 @@ class Reveal(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = (models.Index(fields=["person", "at"]),)
+        indexes = (
+            models.Index(fields=["person", "at"]),
+            BrinIndex(fields=["at"], name="reveal_day", autosummarize=True),  # rows only ever come in the order of time
+        )
 
     def __str__(self) -> str:
         return f"{self.actor} → {self.person_id} ({self.purpose})"
@@ -67,6 +72,7 @@ class User(AbstractUser):
     kind = models.CharField(max_length=10, choices=Kind)
     person = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="users")
     display = models.CharField(max_length=60, blank=True)  # what the header shows; a resident's surname is masked
+    messages_seen = models.DateTimeField(null=True, blank=True)  # when a resident last read their messages
 
     class Meta:
         constraints = (
@@ -91,3 +97,73 @@ class Staff(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.role}, {self.agency})"
+
+
+class Delegation(models.Model):
+    """One person lets another act for them, in some services, until a day. It counts once the other one has accepted.
+
+    `delegate` is null where the number is nobody's here, or the name typed is not theirs: such an offer looks like any
+    other and is never accepted, so that nobody learns from it who is known here.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    principal = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="given")
+    delegate = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="received")
+    named = models.CharField(max_length=60)  # the name the principal typed, masked
+    principal_name = models.CharField(max_length=60)  # masked: what the header says while the delegate acts
+    relation = models.CharField(max_length=10)  # see delegations.Relation
+    services = models.JSONField(null=True)  # keys of services; null: every one
+    until = models.DateField()
+    offered = models.DateTimeField(auto_now_add=True)
+    accepted = models.DateTimeField(null=True)
+    ended = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=10, blank=True)  # principal | delegate
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["delegate"], condition=Q(ended=None), name="delegation_received"),
+            models.Index(fields=["principal"], name="delegation_given"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.principal_id} → {self.delegate_id}"
+
+
+class Consent(models.Model):
+    """A person agreed that an agency may ask the other node for named facts, for one service, until a day."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="consents")
+    purpose = models.CharField(max_length=64)  # a service's key, as in the compact
+    service = models.CharField(max_length=64)
+    agency = models.CharField(max_length=64)  # who may ask: "sichuan/hrss"
+    source = models.CharField(max_length=20, choices=NODE_CHOICES)  # who is asked
+    fields = models.JSONField()  # which facts: ["person.household"]
+    given = models.DateTimeField(auto_now_add=True)
+    until = models.DateField()
+    withdrawn = models.DateTimeField(null=True)
+    used = models.PositiveIntegerField(default=0)
+    last_used = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["person", "service"], name="consent_of_person"),)
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.purpose}"
+
+
+class Draft(models.Model):
+    """What somebody has begun to fill in, sealed, so that it outlives their session. Deleted when it is filed, or with age."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="drafts")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="drafts")  # for whom
+    service = models.CharField(max_length=64)
+    sealed = models.BinaryField()
+    changed = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "person", "service"], name="one_draft_each"),)
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.changed:%Y-%m-%d}"

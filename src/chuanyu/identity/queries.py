@@ -1,14 +1,17 @@
 """What others may read of identity. People are read through the vault alone."""
 
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 import msgspec
+from django.db.models import Count
 from ruamel.yaml import YAML
 
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
-from chuanyu.identity.models import Agency
+from chuanyu.identity.actor import Actor
+from chuanyu.identity.models import Agency, Reveal
 
 AGENCIES_FILE = Path(__file__).with_name("agencies.yaml")
 
@@ -64,3 +67,9 @@ def _names() -> dict[str, Text]:
 def agency_name(key: str) -> Text:
     """An agency's name by its key; the key itself for one this node does not know."""
     return _names().get(key) or Text(zh=key, en=key)
+
+
+def looks(actor: Actor, since: datetime, until: datetime) -> list[tuple[str, int]]:
+    """Whose records this actor opened between two moments: (purpose, how many people), by purpose. Nobody is named."""
+    rows = Reveal.objects.filter(actor=actor.id, at__gte=since, at__lt=until).values_list("purpose")
+    return list(rows.annotate(people=Count("person", distinct=True)).order_by("purpose"))

@@ -11,6 +11,7 @@ import hmac
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -39,7 +40,9 @@ WITH looked AS (
 )
 SELECT sealed FROM identity_person JOIN looked ON id = person_id
 """
-_SECRET = b"second factor"  # associated data: no sealed secret opens as a person, nor the other way round
+# associated data: what was sealed as one kind of thing does not open as another
+_SECRET = b"second factor"
+_TYPED = b"draft"
 
 
 class VaultError(RuntimeError):
@@ -68,8 +71,7 @@ def enrol(number: str, name: str = "", household: str | None = None) -> UUID:
     Safe to repeat and to race. Raises `NumberError` for a number that can't be one, ValueError for a household that
     is no division code.
     """
-    if household is not None and not (len(household) == 6 and household.isascii() and household.isdigit()):
-        raise ValueError("household is not a division code of six digits")
+    _check_household(household)
     number = person_number(number).number
     person = uuid4()
     row = Person(id=person, lookup=lookup(number), sealed=_seal(person, _pack(number, name, household)))
@@ -78,6 +80,19 @@ def enrol(number: str, name: str = "", household: str | None = None) -> UUID:
     if known != person and (name or household):
         _fill(known, name, household)
     return known
+
+
+@sensitive_variables()
+def enrol_all(people: Sequence[tuple[str, str, str | None]]) -> list[UUID]:
+    """`enrol` for many (number, name, household) at once, in their order; who is known already stays as they are."""
+    rows: dict[bytes, Person] = {}
+    for number, name, household in people:
+        person = uuid4()
+        blind = lookup(person_number(number).number)
+        rows.setdefault(blind, Person(id=person, lookup=blind, sealed=_seal(person, _pack(number, name, household))))
+    Person.objects.bulk_create(rows.values(), ignore_conflicts=True)
+    known = {bytes(b): i for b, i in Person.objects.filter(lookup__in=list(rows)).values_list("lookup", "id")}
+    return [known[lookup(person_number(number).number)] for number, _, _ in people]
 
 
 @sensitive_variables()
@@ -107,6 +122,25 @@ def facts(person: UUID, *, purpose: str, by: str, trace: str = "") -> PersonFact
     """What rules may know (birth, sex, household): the built-in document `person`. Audited like `reveal`."""
     opened = reveal(person, purpose=purpose, by=by, trace=trace)
     return PersonFacts(birth=opened.birth, sex=SexFact[opened.sex], household=opened.household)
+
+
+@sensitive_variables()
+def amend(person: UUID, *, name: str, household: str | None, by: str, purpose: str) -> tuple[str, ...]:
+    """Correct a record from papers a clerk has seen; returns what changed ("name", "household"). A blank leaves what is there.
+
+    The number never changes. Written down as a look with the trace "amend". Raises ValueError for a household that is no
+    division code.
+    """
+    _check_household(household)
+    with transaction.atomic():
+        row = Person.objects.select_for_update().get(pk=person)
+        old = reveal(person, purpose=purpose, by=by, trace="amend")
+        new = {"name": name or old.name, "household": household or old.household}
+        changed = tuple(key for key, value in new.items() if value != getattr(old, key))
+        if changed:
+            row.sealed = _seal(person, _pack(old.number, name or old.name, household or old.household))
+            row.save(update_fields=["sealed"])
+    return changed
 
 
 def masked(name: str) -> str:
@@ -164,9 +198,28 @@ def open_secret(token: str) -> str:
     return _decrypt(base64.b64decode(token), _SECRET, "a second factor's secret").decode()
 
 
+@sensitive_variables()
+def seal_bytes(plain: bytes, *, about: bytes) -> bytes:
+    """Seal what somebody has typed, bound to the row it stands in (`about`: the id of the row)."""
+    version, key = max(_sealing_keys(home()).items())
+    nonce = os.urandom(_NONCE)
+    return bytes([version]) + nonce + AESGCM(key).encrypt(nonce, plain, _TYPED + about)
+
+
+@sensitive_variables()
+def open_bytes(sealed: bytes, *, about: bytes) -> bytes:
+    """What `seal_bytes` sealed. Raises `VaultError`."""
+    return _decrypt(sealed, _TYPED + about, "a draft")
+
+
 def is_old(token: str) -> bool:
     """True if an older key sealed this secret."""
-    return base64.b64decode(token)[0] != max(_sealing_keys(home()))
+    return is_old_seal(base64.b64decode(token))
+
+
+def is_old_seal(sealed: bytes) -> bool:
+    """True if an older key sealed these bytes."""
+    return sealed[0] != max(_sealing_keys(home()))
 
 
 # ---- inside ---------------------------------------------------------------------------------------------------------
@@ -182,6 +235,11 @@ def _fill(person: UUID, name: str, household: str | None) -> None:
         if (name, household) != (old.name, old.household):
             row.sealed = _seal(person, _pack(old.number, name, household))
             row.save(update_fields=["sealed"])
+
+
+def _check_household(household: str | None) -> None:
+    if household is not None and not (len(household) == 6 and household.isascii() and household.isdigit()):
+        raise ValueError("household is not a division code of six digits")
 
 
 def _pack(number: str, name: str, household: str | None) -> bytes:

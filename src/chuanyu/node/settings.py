@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "chuanyu.clearing",
     "chuanyu.cases",
     "chuanyu.delivery",
+    "chuanyu.watch",
     "chuanyu.portal",
     "allauth",
     "allauth.account",
@@ -78,6 +79,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 MIDDLEWARE = [
     "chuanyu.node.middleware.trace",
+    "django.middleware.gzip.GZipMiddleware",  # pads its answers at random (against BREACH); tokens are masked anyway
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chuanyu.node.middleware.headers",
@@ -172,10 +174,18 @@ MFA_FORMS = {
     "authenticate": "chuanyu.identity.forms.AuthenticateForm",
     "reauthenticate": "chuanyu.identity.forms.ReauthenticateForm",
 }
-CHUANYU_STAFF_IDLE = 15 * 60  # seconds without a request after which a staff session ends
+CHUANYU_STAFF_IDLE = 15 * 60  # seconds without a sign of a person after which a staff session locks
+CHUANYU_STAFF_LOCKED = 60 * 60  # seconds after which a locked one ends
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # whose address the sign-in limits count
-# Sign-in limits and used one-time codes are counted here, for all of the portal's processes together
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "identity_cache"}}
+# Sign-in limits, used one-time codes and who has which case open, for all of the portal's processes together. Room for
+# many: a full cache throws out what is still needed, and a code thrown out could be used again
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "identity_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 TEST_RUNNER = "django.test.runner.DiscoverRunner"
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -21,7 +21,7 @@ TOKENS = (
 ICONS = (
     "search", "person", "window", "agency", "office", "check", "cross", "dash", "wait", "ask", "late", "info", "arrow",
     "link-down", "link", "money", "eye", "paper", "printer", "text", "globe", "work", "move", "study", "ill", "old",
-    "child", "home", "travel", "business", "help", "key", "plus", "out", "download", "refresh", "mail",
+    "child", "home", "travel", "business", "help", "key", "plus", "out", "download", "refresh", "mail", "lock",
 )  # fmt: skip
 TONES = {
     "wait": Text("待受理", "Waiting"),

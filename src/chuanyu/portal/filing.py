@@ -1,30 +1,34 @@
 """Applying, at either door: one form from the service's documents, a page to check the answers, then it is sent.
 
-The draft is kept in the session until it is sent. It carries the request id: sending twice, by double click or by
-going back, makes one case. The check page carries all it sends, so that it can be sent again.
+The draft is kept (identity.drafts) until it is sent, thrown away or a month old. It carries the request id: sending
+twice, by double click or by going back, makes one case. The check page carries all it sends, so that it can be sent again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from chuanyu.cases import actions
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import Acted
-from chuanyu.core.documents import FieldError
+from chuanyu.core.documents import FieldError, fields
 from chuanyu.core.ids import uuid7
 from chuanyu.core.service import DocumentSpec, Service
 from chuanyu.core.text import Text
+from chuanyu.identity import drafts
 from chuanyu.identity.actor import Actor
-from chuanyu.portal import forms, papers
+from chuanyu.portal import forms, papers, words
 from chuanyu.portal.errors import problems, refused
-from chuanyu.portal.known import known
+from chuanyu.portal.known import Known, elsewhere, known
 
-LIMIT = 200_000  # characters of a draft; what is longer is not kept, only sent
+TOO_LONG = Text(
+    "填写的内容太多，请精简，或者作为文件在提交后添加。", "This is too much; shorten it, or add it as a file later."
+)
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,6 @@ class Filing:
     check: str
     leave: str
     crumbs: tuple[tuple[str, Text], ...]
-
-    @property
-    def slot(self) -> str:
-        """The draft's place in the session; a clerk's drafts are per person."""
-        return f"draft:{self.service.key}:{self.person}"
 
     @property
     def asked(self) -> list[DocumentSpec]:
@@ -61,16 +60,27 @@ def form_page(request: HttpRequest, filing: Filing) -> HttpResponse:
         changed: dict[str, str] = {}
         for spec in filing.asked:
             changed |= forms.change_rows(spec.cls, typed, spec.name, add=add, remove=remove)
-        _keep(request, filing, draft, changed)
+        _keep(filing, draft | {"typed": changed, "ready": False})
         return HttpResponseRedirect(f"{filing.form}#{add or remove.rpartition('-')[0]}")
     tidy = {key: value for spec in filing.asked for key, value in forms.tidy(spec.cls, typed, spec.name).items()}
-    _keep(request, filing, draft, tidy)
     _, errors = _read(filing, tidy)
-    if errors:
-        return _form(request, filing, draft, errors)
-    draft["ready"] = True
-    request.session[filing.slot] = draft
-    return redirect(filing.check)
+    draft |= {"typed": tidy, "ready": not errors}
+    if not _keep(filing, draft):
+        errors.append(FieldError("", TOO_LONG))
+    return _form(request, filing, draft, errors) if errors else redirect(filing.check)
+
+
+def fetch(filing: Filing, request: HttpRequest, facts: Mapping[str, Any], *, source: str) -> None:
+    """Keep what came from the other node, and fill it in where nothing was typed."""
+    draft = _draft(request, filing)
+    typed = dict(draft["typed"])
+    for spec in filing.asked:
+        plain = {f.name: facts[f.name] for f in fields(spec.cls) if facts.get(f.name) is not None}
+        for key, value in forms.typed_of(spec.cls, plain, spec.name).items():
+            if not typed.get(key, "").strip():
+                typed[key] = value
+    fetched = {"facts": dict(facts), "source": source, "at": timezone.now().isoformat()}
+    _keep(filing, draft | {"typed": typed, "fetched": fetched})
 
 
 def check_page(request: HttpRequest, filing: Filing) -> Acted | HttpResponse:
@@ -113,46 +123,58 @@ def _send(request: HttpRequest, filing: Filing) -> Acted | HttpResponse:
         return refused(request, error, back=filing.leave)
     except ValueError:  # the id in the form was tampered with
         return redirect(filing.form)
-    request.session.pop(filing.slot, None)
+    drafts.drop(filing.who, person=filing.person, service=filing.service.key)
     return done
 
 
 def _form(
     request: HttpRequest, filing: Filing, draft: dict[str, Any], errors: Iterable[FieldError] = ()
 ) -> HttpResponse:
-    found = list(errors)
+    found, has = list(errors), _known(filing)
     context = {
         "filing": filing,
         "service": filing.service,
         "crumbs": [*filing.crumbs, ("", Text("填写申请", "Fill in"))],
-        "sheets": [(s.title, forms.entries(s.cls, draft["typed"], s.name, found)) for s in filing.asked],
+        "sheets": [(s.title, _entries(s, draft, found)) for s in filing.asked],
         "problems": problems(found),
-        "known": _known(filing),
+        "known": has,
+        "elsewhere": elsewhere(filing.who, filing.service, has, draft.get("fetched")),
+        "begun": "ready" in draft,
     }
     return render(request, "portal/filing/form.html", context, status=422 if found else 200)
 
 
-def _known(filing: Filing) -> Any:
+def _entries(spec: DocumentSpec, draft: dict[str, Any], errors: list[FieldError]) -> list[forms.Entry]:
+    """The fields of a document; those filled from the other node say so as long as nobody has changed them."""
+    entries, fetched = forms.entries(spec.cls, draft["typed"], spec.name, errors), draft.get("fetched")
+    for entry in entries:
+        if fetched and entry.value and str(fetched["facts"].get(entry.field.name, "")) == entry.value:
+            entry.origin = words.say(words.NODES[fetched["source"]])
+    return entries
+
+
+def _known(filing: Filing) -> Known:
     return known(filing.person, service=filing.service.key, who=filing.who, trace="portal.apply")
 
 
 def _draft(request: HttpRequest, filing: Filing) -> dict[str, Any]:
-    draft = request.session.get(filing.slot)
-    if not draft:
-        draft = {"request_id": str(uuid7()), "typed": {}}
-        request.session[filing.slot] = draft
-    return dict(draft)
+    """What was kept; else a fresh one, with what the address already says (?opinion-reference=…)."""
+    kept = drafts.read(filing.who, person=filing.person, service=filing.service.key)
+    return kept or {"request_id": str(uuid7()), "typed": _named(filing, request.GET)}
 
 
-def _keep(request: HttpRequest, filing: Filing, draft: dict[str, Any], typed: dict[str, str]) -> None:
-    draft["typed"] = typed
-    if sum(len(key) + len(value) for key, value in typed.items()) <= LIMIT:
-        request.session[filing.slot] = draft
+def _keep(filing: Filing, draft: dict[str, Any]) -> bool:
+    return drafts.keep(filing.who, person=filing.person, service=filing.service.key, content=draft)
 
 
 def _sent(request: HttpRequest, filing: Filing) -> dict[str, str]:
+    return _named(filing, request.POST)
+
+
+def _named(filing: Filing, sent: Mapping[str, Any]) -> dict[str, str]:
+    """What belongs to the documents asked."""
     names = tuple(f"{spec.name}-" for spec in filing.asked)
-    return {key: str(value) for key, value in request.POST.items() if names and key.startswith(names)}
+    return {key: str(value) for key, value in sent.items() if names and key.startswith(names)}
 
 
 def _read(filing: Filing, typed: dict[str, str]) -> tuple[dict[str, Any], list[FieldError]]:

@@ -14,7 +14,7 @@ from typing import Any
 from chuanyu.core import days, divisions
 from chuanyu.core.documents import Document, DocumentError, Field, FieldError, decode, fields, from_form
 from chuanyu.core.text import Text
-from chuanyu.portal.words import language
+from chuanyu.portal.words import language, place_name
 
 FEW = 6  # up to this many choices are radio buttons, more are a list
 SHOWN_ROWS = 1  # rows a blank list starts with
@@ -31,6 +31,7 @@ class Entry:
     errors: list[str] = default(default_factory=list)
     rows: list["Row"] = default(default_factory=list)
     inner: list["Entry"] = default(default_factory=list)
+    origin: str = ""  # where a value comes from that nobody typed
     in_row: bool = False  # one of several side by side: a list box takes less room than radio buttons
 
     @property
@@ -45,6 +46,7 @@ class Entry:
     def described(self) -> str:
         """The ids aria-describedby names: the hint, then the errors."""
         ids = [f"{self.name}-hint"] if self.hinted else []
+        ids += [f"{self.name}-origin"] * bool(self.origin)
         return " ".join(ids + [f"{self.name}-error"] * bool(self.errors))
 
     @property
@@ -209,5 +211,5 @@ def places(value: str = "") -> list[tuple[str, list[tuple[str, str]]]]:
     others = [row for row in divisions.provinces() if row.code not in ("500000", "510000")]
     group(Text("其他省份", "Other provinces"), others)
     if value and value not in known:
-        groups.insert(0, ("", [(value, value)]))
+        groups.insert(0, ("", [(value, place_name(value))]))  # a place that has another name or none today
     return groups

@@ -36,7 +36,7 @@ def title(spec: DocumentSpec | None, name: str) -> Text:
 def lines(cls: type[Document] | None, body: dict[str, Any]) -> list[Line]:
     """The filled fields in the order of the class. What the class does not know (an older declaration) is shown as it is."""
     known = fields(cls) if cls is not None else ()
-    shown = [_line(field, body[field.name]) for field in known if body.get(field.name) is not None]
+    shown = [_line(field, body[field.name]) for field in known if body.get(field.name) not in (None, "")]
     names = {field.name for field in known}
     return shown + [Line(Text(name, name), str(value)) for name, value in body.items() if name not in names]
 

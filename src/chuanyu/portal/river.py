@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 
 from chuanyu.cases.diagram import main_path
+from chuanyu.cases.ends import End, end
 from chuanyu.cases.views import CaseView, StepView
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import NODES, Party, Procedure, Service, State
 from chuanyu.core.text import Text
 from chuanyu.identity.queries import agency_name
 
-BAD_ENDS = ("refuse", "elsewhere", "stale", "no_basis", "duplicate")
+ENDS: dict[End, str] = {"done": "done", "refused": "stop", "withdrawn": "quiet"}
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,7 @@ def owners(procedure: Procedure, filed_at: str) -> dict[str, Text]:
 def tone(service: Service | None, state: str) -> str:
     """How a state looks: wait, ask (the applicant must act), done, stop (refused), quiet (withdrawn).
 
-    Read off the graph, so that a service need not say it: an end only reached by being refused is a refusal, one only
-    the applicant leads to is a withdrawal, a state whose first act is the applicant's waits for the applicant.
+    Read off the graph, so that a service need not say it: a state whose first act is the applicant's waits for them.
     """
     procedure = service.procedure if service else None
     found = procedure.states.get(state) if procedure else None
@@ -93,16 +93,7 @@ def tone(service: Service | None, state: str) -> str:
     if not found.final:
         first = next(iter(found.does.values()), None)
         return "ask" if first and first.by == "applicant" else "wait"
-    ways = [
-        (act.by, outcome)
-        for before in procedure.states.values()
-        for act in before.does.values()
-        for outcome, target in act.to.items()
-        if target == state
-    ]
-    if all(by == "applicant" for by, _ in ways):
-        return "quiet"
-    return "stop" if all(outcome in BAD_ENDS for _, outcome in ways) else "done"
+    return ENDS[end(procedure, state)]
 
 
 def _states(service: Service) -> dict[str, State]:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from chuanyu.cases import own
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
+from chuanyu.identity import delegations, locking
 from chuanyu.identity.access import visitor
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
@@ -21,14 +24,24 @@ LARGE = "chuanyu_large"  # the cookie of the large-text switch (适老); shared 
 PLACES: tuple[tuple[str, Any, str, set[str]], ...] = (
     ("portal:worklist", _("待办"), "window", {"clerk", "officer"}),
     ("portal:person", _("窗口受理"), "person", {"clerk"}),
+    ("portal:shift", _("今天办的"), "check", {"clerk"}),
     ("portal:office", _("总览"), "office", {"office"}),
     ("portal:overdue", _("逾期"), "late", {"officer", "office"}),
+    ("portal:ratings", _("评价"), "ask", {"officer", "office"}),
     ("portal:letters", _("未送达的消息"), "mail", {"officer", "office"}),
+    ("portal:scorecards", _("成效"), "check", {"officer", "office"}),
+    ("portal:flows", _("往来"), "travel", {"officer", "office"}),
+    ("portal:report", _("报告"), "printer", {"office"}),
     ("portal:services", _("办事"), "paper", set()),
     ("portal:my_cases", _("我的办件"), "wait", {"resident"}),
+    ("portal:messages", _("消息"), "mail", {"resident"}),
     ("portal:accesses", _("谁用过我的数据"), "eye", {"resident"}),
+    ("portal:me", _("我的"), "person", {"resident"}),
+    ("portal:agency", _("单位"), "agency", {"clerk", "officer", "office"}),
     ("portal:plan", _("行动方案"), "agency", set()),
 )
+# access keys of places a clerk goes to all day; those of a page are in its template, all of them in counter/keys.html
+KEYS = {"portal:worklist": "w", "portal:person": "p"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,8 @@ class Entry:
     words: Any
     icon: str
     current: bool
+    key: str = ""
+    count: int = 0  # what is new there
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,8 @@ class Shell:
     actor: Actor | None
     nav: tuple[Entry, ...]
     back: str  # where the language and size switches return to
+    locked: bool = False
+    idle: int = 0  # seconds until a staff screen locks when nobody touches it; 0: it does not lock
     nodes: tuple[str, ...] = NODES
 
     @property
@@ -67,13 +84,17 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """Context processor: `shell` for base.html."""
     # an address refused before the session was read has no user
     actor = visitor(request) if hasattr(request, "user") else None
+    locked = locking.is_locked(request)
+    locks = actor is not None and actor.kind == "staff" and not locked
     return {
         "shell": Shell(
             node=here(),
             large=request.COOKIES.get(LARGE) == "1",
             actor=actor,
-            nav=tuple(navigation(request, actor)),
+            nav=() if locked else tuple(navigation(request, actor)),
             back=request.get_full_path(),
+            locked=locked,
+            idle=settings.CHUANYU_STAFF_IDLE if locks else 0,
         )
     }
 
@@ -87,20 +108,46 @@ def navigation(request: HttpRequest, actor: Actor | None) -> list[Entry]:
     for name, words, icon, allowed in PLACES:
         if allowed and allowed.isdisjoint(roles):
             continue
-        entries.append(Entry(reverse(name), words, icon, current == name or SECTIONS.get(current) == name))
+        here_now = current == name or SECTIONS.get(current) == name
+        key = KEYS.get(name, "") if allowed else ""
+        count = _news(request, actor) if name == "portal:messages" and actor else 0
+        entries.append(Entry(reverse(name), words, icon, here_now, key, count))
     return entries
+
+
+def _news(request: HttpRequest, actor: Actor) -> int:
+    """What a resident has not read: messages of their cases, and offers that wait for their answer."""
+    if actor.acts_for_another or actor.person is None:
+        return 0
+    return own.unread(actor, seen=getattr(request.user, "messages_seen", None)) + delegations.waiting(actor.person)
 
 
 # pages that lie inside another one's place
 SECTIONS = {
     "portal:guide": "portal:services",
+    "portal:life": "portal:services",
+    "portal:eligible": "portal:services",
     "portal:apply": "portal:services",
     "portal:check": "portal:services",
     "portal:tracker": "portal:my_cases",
     "portal:sent": "portal:my_cases",
     "portal:my_act": "portal:my_cases",
+    "portal:papers": "portal:me",
+    "portal:money": "portal:me",
+    "portal:consents": "portal:me",
+    "portal:delegates": "portal:me",
+    "portal:offer": "portal:me",
     "portal:workspace": "portal:worklist",
     "portal:act": "portal:worklist",
+    "portal:scorecard": "portal:scorecards",
+    "portal:slip": "portal:worklist",
+    "portal:documents": "portal:agency",
+    "portal:document": "portal:agency",
+    "portal:reference": "portal:agency",
+    "portal:grants": "portal:agency",
+    "portal:keys": "portal:agency",
+    "portal:levels": "portal:agency",
+    "portal:exchanged": "portal:agency",
     "portal:person_apply": "portal:person",
     "portal:person_check": "portal:person",
 }

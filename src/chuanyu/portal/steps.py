@@ -14,7 +14,7 @@ from chuanyu.cases import actions
 from chuanyu.cases.errors import NEEDS_SENTENCE, TOO_LARGE, CaseError
 from chuanyu.cases.views import ActView, CaseView, DocumentView
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.documents import FieldError
+from chuanyu.core.documents import FieldError, fields
 from chuanyu.core.ids import uuid7
 from chuanyu.core.service import DocumentSpec, Service
 from chuanyu.core.text import Text
@@ -47,6 +47,7 @@ class Asked:
     expects: int = 0
     request_id: UUID = field(default_factory=uuid7)
     editing: bool = False
+    wrong: tuple[str, ...] = ()  # what is ticked as to be mended, where the step sends the case back
 
     @property
     def sheets(self) -> list[tuple[Text, list[forms.Entry]]]:
@@ -56,8 +57,16 @@ class Asked:
         ]
 
     @property
+    def note_id(self) -> str:
+        """The sentence's field: two steps of a page may each ask for one."""
+        return f"note-{self.act.name}"
+
+    @property
     def problems(self) -> list[Problem]:
-        return problems(self.errors)
+        return [
+            replace(problem, anchor=self.note_id) if problem.anchor == "note" else problem
+            for problem in problems(self.errors)
+        ]
 
     @property
     def note_error(self) -> str:
@@ -80,6 +89,7 @@ def asked(request: HttpRequest, case: CaseView, act: ActView) -> Asked:
         specs,
         typed,
         note=request.POST.get("note", "").strip(),
+        wrong=tuple(request.POST.getlist("wrong")),
         expects=_number(request.POST.get("expects", "")),
         request_id=_uuid(request.POST.get("request_id", "")),
     )
@@ -93,9 +103,31 @@ def asked(request: HttpRequest, case: CaseView, act: ActView) -> Asked:
         tidy |= forms.tidy(spec.cls, typed, spec.name)
         documents[spec.name], found = forms.read(spec.cls, typed, spec.name)
         errors += found
-    if act.note and not basis.note:
+    named = to_mend(case, service, basis.wrong)
+    if act.note and not basis.note and not named:
         errors.append(FieldError("note", NEEDS_SENTENCE, "required"))
-    return replace(basis, typed=tidy, documents=documents, errors=tuple(errors))
+    if errors:
+        return replace(basis, typed=tidy, documents=documents, errors=tuple(errors))
+    return replace(basis, typed=tidy, documents=documents, note="\n".join(filter(None, (named, basis.note))))
+
+
+def mendable(case: CaseView, service: Service | None) -> list[tuple[Text, list[tuple[str, Text]]]]:
+    """What of a case's papers the applicant can mend: each paper's title with its fields, "paper.field" and title."""
+    found = []
+    for view in case.documents:
+        spec = service.documents.get(view.name) if service else None
+        if spec is not None and spec.by == "applicant":
+            found.append((view.title, [(f"{view.name}.{each.name}", each.title) for each in fields(spec.cls)]))
+    if case.attachments:
+        named = [(f"file.{each.id}", Text(each.filename, each.filename)) for each in case.attachments]
+        found.append((Text("文件", "Files"), named))
+    return found
+
+
+def to_mend(case: CaseView, service: Service | None, wrong: tuple[str, ...]) -> str:
+    """What was ticked, as the sentence the applicant reads first; "" where nothing was."""
+    titles = [say(title) for _, each in mendable(case, service) for key, title in each if key in wrong]
+    return gettext("请更正：%(fields)s。") % {"fields": gettext("、").join(titles)} if titles else ""
 
 
 def blank(case: CaseView, act: ActView) -> Asked:

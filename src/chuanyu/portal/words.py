@@ -1,7 +1,9 @@
 """How facts are said on a page: numbers, days, places, sources, in the language of the moment."""
 
+import math
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from django.utils.formats import date_format
@@ -11,6 +13,7 @@ from django.utils.translation import get_language, gettext
 from chuanyu.core import days, divisions
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
+from chuanyu.watch.suppression import Shown
 
 OLDEST = 1990  # papers older than this name their place in words
 
@@ -38,6 +41,7 @@ CHAPTERS = {
     "employment": Text("就业与社保", "Work and social insurance"),
     "living": Text("住房与出行", "Housing and transport"),
     "safety": Text("安全与治理", "Safety"),
+    "delivery": Text("意见与评价", "Opinions and ratings"),
 }
 # What residents look for, in the order of a life: key of `life` in service.yaml → (words, icon)
 LIVES = {
@@ -51,6 +55,67 @@ LIVES = {
     "business": (Text("创业", "Start a business"), "business"),
     "old": (Text("养老", "Grow old"), "old"),
     "help": (Text("求助", "Need help"), "help"),
+}
+# What changes for whoever crosses the border then, and the clauses of the plan that are about it
+LIFE_NOTES = {
+    "study": (
+        Text(
+            "孩子跟着您走，学籍、入学、学分和课程在两地都算数。",
+            "Your children come with you; school rolls, places and credits count on both sides.",
+        ),
+        (3, 4, 5, 6),
+    ),
+    "work": (
+        Text(
+            "换到对岸工作，参保、档案、职称和维权不从头来。",
+            "A job across the border: insurance, records, titles and rights don't begin anew.",
+        ),
+        (13, 15),
+    ),
+    "ill": (
+        Text(
+            "在哪边看病，检查结果和医保结算都接得上。",
+            "Wherever you see a doctor, results are known and the insurance settles.",
+        ),
+        (7, 8),
+    ),
+    "child": (
+        Text(
+            "生育登记、生育保险和疫苗接种，两地接着办。",
+            "Registration, maternity insurance and vaccinations go on across the border.",
+        ),
+        (7, 8),
+    ),
+    "home": (
+        Text("公积金、公租房，两地一样申请。", "Housing fund and public rental homes, asked for alike on both sides."),
+        (16,),
+    ),
+    "move": (Text("户口、社保和证照跟着人迁。", "Registration, insurance and papers move with you."), (15, 19)),
+    "travel": (
+        Text("一张卡乘车，两地景区、场馆同等对待。", "One card for the ride; sights and venues treat you alike."),
+        (10, 11, 12, 17),
+    ),
+    "business": (
+        Text(
+            "创业补贴、担保贷款和园区，两地都能找。",
+            "Subsidies, guaranteed loans and sites, to be found on both sides.",
+        ),
+        (14,),
+    ),
+    "old": (
+        Text(
+            "换个地方养老，补贴、机构和医养服务不断档。",
+            "Growing old somewhere else: allowances, homes and care go on.",
+        ),
+        (6, 9),
+    ),
+    "help": (
+        Text(
+            "遇险、走失、求助，最近的力量先到；有意见，在哪边说都行。",
+            "In danger or lost, the nearest help comes first; and you may complain at either side.",
+        ),
+        (18, 19, 22),
+    ),
 }
 UNITS = {
     "years": Text("年", "years"),
@@ -120,13 +185,37 @@ def amount(value: Any, unit: str) -> str:
     return str(value)
 
 
+def count(shown: Shown) -> str:
+    """A published count of people: rounded to tens; few people are only said to be few."""
+    if shown.kind == "small":
+        return gettext("少于 10")
+    return "—" if shown.value is None else f"{shown.value:,}"
+
+
+def percent(value: Any) -> str:
+    """A share between 0 and 1 as whole percent, never rounded up to 100 or down to 0."""
+    whole = math.floor(float(value) * 100 + 0.5)
+    if whole == 100 and value < 1:
+        whole = 99
+    return f"{1 if whole == 0 and value > 0 else whole}%"
+
+
+def month(value: date) -> str:
+    """2025年3月 / March 2025."""
+    return date_format(value, "F Y" if language().startswith("en") else "Y年n月")
+
+
 def place_name(code: str) -> str:
     """The full name of a division: of today, else the last one it had; what is no division code stays as it is."""
+    return _place_name(code, days.today(), language())
+
+
+@lru_cache(maxsize=4096)
+def _place_name(code: str, today: date, language: str) -> str:
     if len(code) != 6 or not code.isdigit():
         return code
-    today = days.today()
     dates = [today, *(date(year, 1, 1) for year in range(today.year, OLDEST, -1))]
-    return next((say(name) for on in dates if (name := divisions.full_name(code, on=on))), code)
+    return next((name.say(language) for on in dates if (name := divisions.full_name(code, on=on))), code)
 
 
 def source(service: Service, ref: str) -> str:

@@ -9,14 +9,17 @@ import sys
 from chuanyu.core.service import NODES
 from chuanyu.node import cli
 
-HELP = "sample data: `load` it at a node, or make a fresh resident for a `journey` of a service"
+HELP = "sample data: `load` it at a node, a made-up `history`, or a fresh resident for a `journey` of a service"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`load` and `journey`."""
+    """`load`, `history` and `journey`."""
     subs = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     load = subs.add_parser("load", help="residents, staff and their documents at one node")
     cli.add_node(load)
+    history = subs.add_parser("history", help="made-up cases of the past year at one node, for figures and charts")
+    history.add_argument("--count", type=int, default=3000, metavar="N", help="how many (default: %(default)s)")
+    cli.add_node(history)
     journey = subs.add_parser("journey", help="a fresh resident, at both nodes unless --at or CHUANYU_NODE names one")
     journey.add_argument("service", metavar="SERVICE")
     journey.add_argument("index", metavar="INDEX", type=int, help="which journey of its examples.yaml, from 0")
@@ -33,6 +36,9 @@ def run(options: argparse.Namespace) -> int:
         if options.what == "load":
             cli.django(options.at)
             samples.load()
+        elif options.what == "history":
+            cli.django(options.at)
+            print(f"{samples.history(options.count)} cases")
         elif options.at:
             cli.django(options.at)
             print(json.dumps(_part(options.service, options.index, options.run)))

@@ -16,6 +16,7 @@ POLL_SECONDS = 1.0
 EXPIRE_EVERY = 2.0  # how much longer than promised a reservation may hold
 WINDOWS_EVERY = 5.0  # the timetable counts in days, but a closing window waits for messages
 DIFFERENCES_EVERY = 60.0  # it asks the other node
+FORGET_EVERY = 3600.0  # drafts are kept for days
 ESCALATE_EVERY = 60.0  # terms are counted in working days: a minute is soon enough
 
 
@@ -34,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from chuanyu.cases.actions import act_due, escalate
     from chuanyu.clearing import differences, posting, windows
     from chuanyu.exchange import inbox
+    from chuanyu.identity import drafts
 
     log = structlog.get_logger("chuanyu.worker")
     jobs: list[tuple[str, Callable[[], object], float]] = [
@@ -44,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
         ("windows", windows.work, WINDOWS_EVERY),
         ("differences", differences.work, DIFFERENCES_EVERY),
         ("escalate", escalate, ESCALATE_EVERY),
+        ("drafts", drafts.forget, FORGET_EVERY),
     ]
     stopping = False
 

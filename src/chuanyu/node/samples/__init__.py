@@ -55,6 +55,13 @@ def load(count: int = COUNT) -> None:
     load(count)
 
 
+def history(count: int) -> int:
+    """Put made-up cases of the past year into this node; how many it took. See `samples.past`."""
+    from chuanyu.node.samples.past import load
+
+    return load(count)
+
+
 def code(username: str) -> str:
     """A code that opens the second factor of a sample user of this node now. Raises LookupError for an unknown user."""
     from chuanyu.node.samples.codes import code

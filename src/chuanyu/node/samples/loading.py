@@ -27,7 +27,8 @@ TITLES = {"clerk": "窗口", "officer": "经办负责人", "office": "专班"}
 def load(count: int = COUNT) -> None:
     """This node's residents and staff, the register documents of its agencies, and the residents of all journeys.
 
-    Every second resident of the other node lived here before: this node knows them and keeps their records.
+    Every second resident of the other node lived here before: this node knows them and keeps their records. `newcomer`
+    has just come from there: the counter here took down a number and a name, and no more.
     Safe to repeat; a second run adds only what is missing.
     """
     check_allowed()
@@ -37,6 +38,7 @@ def load(count: int = COUNT) -> None:
         _staff(password)
         known = _sign_ins(residents(here(), count), password)
         known |= _enrolled(residents(peer(), count)[::2])
+        _newcomer(residents(peer(), 2)[1], password)
         documents.fill_register(known)
     for service in catalogue().values():
         for index in range(len(service.examples.get("journeys", ()))):
@@ -111,6 +113,19 @@ def _sign_ins(people: Sequence[Resident], password: str) -> dict[UUID, tuple[str
         found[person] = (f"{here()} {username}", _facts(each))
     User.objects.bulk_create(made)
     return found
+
+
+def _newcomer(each: Resident, password: str) -> None:
+    """The other node's resident-2, signed in here: their household is known over there alone."""
+    if not User.objects.filter(username="newcomer").exists():
+        person = vault.enrol(each.number, each.name)
+        User.objects.create(
+            username="newcomer",
+            password=password,
+            kind=User.Kind.RESIDENT,
+            person_id=person,
+            display=vault.masked(each.name),
+        )
 
 
 def _enrolled(people: Sequence[Resident]) -> dict[UUID, tuple[str, Person]]:

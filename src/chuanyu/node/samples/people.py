@@ -49,7 +49,7 @@ def residents(node: str, count: int) -> list[Resident]:
     made = []
     for index in range(count):
         random = Random(f"chuanyu resident {node} {index}")
-        household, sex, birth = _place_and_age(random, AREAS[node])
+        household, sex, birth = place_and_age(random, AREAS[node])
         number = next(
             number
             for sequence in _SEQUENCES
@@ -78,7 +78,8 @@ def current(code: str) -> str:
     return row.code
 
 
-def _place_and_age(random: Random, area: str) -> tuple[str, Sex, date]:
+def place_and_age(random: Random, area: str) -> tuple[str, Sex, date]:
+    """Where somebody of an area ("500000", "510000") lives, their sex and their birth, as the census has them."""
     counties = _census()[area]
     row = random.choices(counties, [county.thousand for county in counties])[0]
     sexes: tuple[Sex, ...] = ("male", "female")

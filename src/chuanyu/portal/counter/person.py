@@ -1,11 +1,7 @@
-"""The person at the counter: found by number, with a purpose that is written down; applied for; then let go again.
+"""The person at the counter: found by number, with a purpose that is written down; served; then let go again."""
 
-Who stands at the counter is kept in the clerk's session, never in an address. A clerk ends it with one button, and the
-idle lock ends it anyway.
-"""
-
-from typing import Annotated
-from uuid import UUID
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,19 +13,19 @@ from django.views.decorators.http import require_http_methods
 from chuanyu.cases import queries
 from chuanyu.cases.views import Acted
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.documents import Choice, Document, FieldError, Meta, Title
+from chuanyu.core.documents import Choice, Division, Document, FieldError, Meta, Title
 from chuanyu.core.numbers import NumberError, person_number
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
-from chuanyu.identity import vault
+from chuanyu.identity import presence, vault
 from chuanyu.identity.access import actor
 from chuanyu.identity.actor import Actor
+from chuanyu.identity.presence import Present
 from chuanyu.portal import filing, forms
-from chuanyu.portal.errors import problems
+from chuanyu.portal.errors import Problem, problems
 from chuanyu.portal.known import known
 
-SLOT = "at_the_counter"  # {"person": id, "purpose": text}
-FORM = "sought"
+SOUGHT, NEW, RECORD = "sought", "new", "record"  # the page's forms
 COUNTER = Text("窗口受理", "At the counter")
 
 
@@ -37,20 +33,21 @@ class Purpose(Choice):
     """Why a clerk looks somebody up."""
 
     apply = "counter.apply", "本人到窗口申请办事", "Applying at the counter"
-    follow = "counter.follow", "本人到窗口查询办件", "Asking about a case at the counter"
-    correct = "counter.correct", "本人到窗口更正信息", "Having a record corrected at the counter"
+    follow = "counter.follow", "本人到窗口查询、补正或撤回办件", "Asking about, correcting or withdrawing a case"
+    correct = "counter.correct", "本人到窗口更正登记信息", "Having a record corrected"
+
+
+PURPOSES = {str(each): each.text for each in Purpose}
 
 
 class Sought(Document):
     """Whom the clerk looks for."""
 
     number: Annotated[
-        str, Title("身份证号", "Identity number", "18 位，按证件录入。", "18 characters, as on the card.")
-    ]
-    name: Annotated[
         str,
-        Title("姓名", "Name", "新登记的人按证件录入。", "As on the card; kept for somebody new."),
-        Meta(max_length=60),
+        Title(
+            "身份证号", "Identity number", "18 位，按证件录入或刷卡。", "18 characters, typed or read from the card."
+        ),
     ]
     purpose: Annotated[
         Purpose,
@@ -58,65 +55,154 @@ class Sought(Document):
     ]
 
 
+class Record(Document):
+    """What a clerk enters from a person's papers."""
+
+    name: Annotated[str, Title("姓名", "Name", "与证件一致。", "As on the card."), Meta(max_length=60)]
+    household: Annotated[
+        Division | None,
+        Title("户籍所在地", "Place of household registration", "按户口簿录入。", "As in the household booklet."),
+    ] = None
+
+
 @require_http_methods(["GET", "POST"])
 def person(request: HttpRequest) -> HttpResponse:
-    """Find a person; or, with one at the counter, their record, their cases and what can be applied for."""
-    if request.method == "POST":
-        if request.POST.get("do") == "end":
-            request.session.pop(SLOT, None)
+    """Find a person; or, with one at the counter, their record, their cases and what can be done for them."""
+    if request.method != "POST":
+        held = presence.present(request)
+        return _here(request, held) if held else _search(request, {})
+    match request.POST.get("do"):
+        case "end":
+            presence.let_go(request)
             messages.success(request, gettext("已结束，这位申请人的信息不再显示。"))
             return redirect("portal:person")
-        return _find(request)
-    held = request.session.get(SLOT)
-    if not held:
-        return _form(request, {}, [])
-    who, found = actor(request), UUID(held["person"])
-    context = {
-        "known": known(found, service=held["purpose"], who=who, trace="portal.counter"),
-        "rows": queries.worklist(who, person=found, open_only=False),
-        "services": _services(who),
-        "crumbs": [("", COUNTER)],
-    }
-    return render(request, "portal/counter/person.html", context)
+        case "enrol":
+            return _enrol(request)
+        case "correct":
+            return _correct(request)
+        case _:
+            return _find(request)
 
 
 @require_http_methods(["GET", "POST"])
 def apply(request: HttpRequest, key: str) -> HttpResponse:
-    return filing.form_page(request, _filing(request, key))
+    held = presence.present(request)
+    return filing.form_page(request, _filing(request, key, held)) if held else _nobody(request)
 
 
 @require_http_methods(["GET", "POST"])
 def check(request: HttpRequest, key: str) -> HttpResponse:
-    done = filing.check_page(request, _filing(request, key))
+    held = presence.present(request)
+    if held is None:
+        return _nobody(request)
+    done = filing.check_page(request, _filing(request, key, held))
     if not isinstance(done, Acted):
         return done
-    messages.success(request, gettext("已提交，办件编号 %(case)s。") % {"case": done.reference})
-    return redirect("portal:workspace", done.case)
+    messages.success(request, gettext("已提交，办件编号 %(case)s。请打印回执交给申请人。") % {"case": done.reference})
+    return redirect("portal:slip", done.case)
 
 
 def _find(request: HttpRequest) -> HttpResponse:
-    typed = {key: str(value) for key, value in request.POST.items()}
-    plain, errors = forms.read(Sought, typed, FORM)
-    number = str(plain.get("number", ""))
-    if number:
-        try:
-            person_number(number)
-        except NumberError as error:
-            errors.insert(0, FieldError(f"{FORM}.number", error.text))
+    """By number; the look itself is written down when the record is shown. Somebody unknown can be registered."""
+    typed = _typed(request.POST)
+    plain, errors = _read_sought(typed)
     if errors:
-        return _form(request, typed, errors)
-    held = vault.find(number) or vault.enrol(number, plain["name"])
-    request.session[SLOT] = {"person": str(held), "purpose": plain["purpose"]}
+        return _search(request, typed, errors)
+    found = vault.find(plain["number"])
+    if found is None:
+        return _search(request, typed, unknown=True)
+    presence.receive(request, found, purpose=plain["purpose"])
     return redirect("portal:person")
 
 
-def _form(request: HttpRequest, typed: dict[str, str], errors: list[FieldError]) -> HttpResponse:
+def _enrol(request: HttpRequest) -> HttpResponse:
+    """Register somebody this node has never seen, from the card the clerk holds."""
+    typed = _typed(request.POST)
+    plain, errors = _read_sought(typed)
+    record, wrong = forms.read(Record, typed, NEW)
+    if errors:
+        return _search(request, typed, errors)
+    if wrong:
+        return _search(request, typed, wrong, unknown=True)
+    made = vault.enrol(plain["number"], record["name"], record.get("household"))
+    presence.receive(request, made, purpose=plain["purpose"])
+    messages.success(request, gettext("已登记。"))
+    return redirect("portal:person")
+
+
+def _correct(request: HttpRequest) -> HttpResponse:
+    """Mend name or household from the papers on the desk; only where that is what the person came for."""
+    held = presence.present(request)
+    if held is None or held.purpose != Purpose.correct:
+        return _nobody(request)
+    typed = _typed(request.POST)
+    record, wrong = forms.read(Record, typed, RECORD)
+    if wrong:
+        return _here(request, held, typed, wrong)
+    who = actor(request)
+    changed = vault.amend(
+        held.person, name=record["name"], household=record.get("household"), by=who.id, purpose=held.purpose
+    )
+    messages.success(request, gettext("已更正。") if changed else gettext("与登记的一致，没有改动。"))
+    return redirect("portal:person")
+
+
+def _read_sought(typed: Mapping[str, str]) -> tuple[dict[str, Any], list[FieldError]]:
+    plain, errors = forms.read(Sought, typed, SOUGHT)
+    if number := str(plain.get("number", "")):
+        try:
+            person_number(number)
+        except NumberError as error:
+            errors.insert(0, FieldError(f"{SOUGHT}.number", error.text))
+    return plain, errors
+
+
+def _search(
+    request: HttpRequest, typed: Mapping[str, str], errors: list[FieldError] | None = None, *, unknown: bool = False
+) -> HttpResponse:
+    found = errors or []
     context = {
-        "entries": forms.entries(Sought, typed, FORM, errors),
-        "problems": problems(errors),
+        "entries": forms.entries(Sought, typed, SOUGHT, found),
+        "newcomer": forms.entries(Record, typed, NEW, found) if unknown else [],
+        "typed": [(name, typed.get(name, "")) for name in (f"{SOUGHT}-number", f"{SOUGHT}-purpose")],
+        "problems": problems(found),
         "crumbs": [("", COUNTER)],
     }
-    return render(request, "portal/counter/find.html", context, status=422 if errors else 200)
+    return render(request, "portal/counter/find.html", context, status=422 if found else 200)
+
+
+def _here(
+    request: HttpRequest,
+    held: Present,
+    typed: Mapping[str, str] | None = None,
+    errors: list[FieldError] | None = None,
+) -> HttpResponse:
+    who = actor(request)
+    shown = known(held.person, service=held.purpose, who=who, trace="portal.counter")
+    wrong: list[Problem] = problems(errors or [])
+    mends = held.purpose == Purpose.correct
+    rows = queries.worklist(who, person=held.person, open_only=False)
+    begun = typed if typed is not None else {f"{RECORD}-name": shown.name}
+    context = {
+        "known": shown,
+        "purpose": PURPOSES.get(held.purpose),
+        "rows": rows,
+        "total": len(rows),
+        "services": _services(who),
+        "record": forms.entries(Record, begun, RECORD, errors or []) if mends else [],
+        "problems": wrong,
+        "crumbs": [("", COUNTER)],
+    }
+    return render(request, "portal/counter/person.html", context, status=422 if wrong else 200)
+
+
+def _nobody(request: HttpRequest) -> HttpResponse:
+    messages.info(request, gettext("窗口前现在没有申请人，请先查找。填了一半的申请还在，找到本人后接着填。"))
+    return redirect("portal:person")
+
+
+def _typed(sent: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in sent.items()}
 
 
 def _services(who: Actor) -> list[Service]:
@@ -128,16 +214,16 @@ def _services(who: Actor) -> list[Service]:
     ]
 
 
-def _filing(request: HttpRequest, key: str) -> filing.Filing:
-    who, held = actor(request), request.session.get(SLOT)
+def _filing(request: HttpRequest, key: str, held: Present) -> filing.Filing:
+    who = actor(request)
     service = next((service for service in _services(who) if service.key == key), None)
-    if service is None or not held:
+    if service is None:
         raise Http404
     back = reverse("portal:person")
     return filing.Filing(
         service=service,
         who=who,
-        person=UUID(held["person"]),
+        person=held.person,
         form=reverse("portal:person_apply", args=[key]),
         check=reverse("portal:person_check", args=[key]),
         leave=back,

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from chuanyu.cases import actions, queries
+from chuanyu.cases import actions, holding, queries
 from chuanyu.cases.errors import NO_SUCH_STEP, CaseError
 from chuanyu.cases.views import ActView, CaseView, Foreseen
 from chuanyu.core.catalogue import catalogue
@@ -23,8 +23,11 @@ from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import papers, river, steps, words
+from chuanyu.portal.counter import queue
 from chuanyu.portal.errors import refused
 from chuanyu.portal.known import known
+
+_OPEN = "open_case"  # in the session: the case this clerk has open
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,13 @@ class Desk:
     ends: list[tuple[str, Text]]  # outcome → the state it leads to
     foreseen: Foreseen | None  # what its rule says on the papers at hand
     missing: list[str]  # what the rule still lacks
+    stands_in: bool  # the applicant's own step, taken for them while they stand at the counter
+    sends_back: bool  # it hands the case back to the applicant with what to mend
+
+    @property
+    def go(self) -> str:
+        """Where a clerk who wants to take the step lands: on its button, or above what is to be filled in first."""
+        return f"act-{self.act.name}" if self.asked.sheets or self.act.note else f"go-{self.act.name}"
 
 
 def workspace(request: HttpRequest, case: UUID) -> HttpResponse:
@@ -53,7 +63,7 @@ def workspace(request: HttpRequest, case: UUID) -> HttpResponse:
 
 
 def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
-    """Take the step; what was wrong is said on the same page, at its field."""
+    """Take the step; what was wrong is said on the same page, at its field. Then what came of it, and the next case."""
     found = _seen(request, case)
     back = reverse("portal:workspace", args=[case])
     if request.method != "POST":
@@ -64,6 +74,7 @@ def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     asked = steps.asked(request, found, chosen)
     if asked.editing or asked.problems:
         return _page(request, found, asked, status=200 if asked.editing else 422)
+    after = _following(request, found)
     try:
         done = actions.act(
             case=case,
@@ -79,12 +90,14 @@ def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
             return _page(request, found, asked.with_errors(error), status=422)
         return refused(request, error, back=back)
     said = {"act": words.say(chosen.title), "case": found.reference}
-    if done.outcome in ("", "accept", "value"):
+    if done.request:
+        messages.info(request, gettext("%(case)s：“%(act)s”已提出，由持有办件的一方办理。") % said)
+    elif done.outcome in ("", "accept", "value"):
         messages.success(request, gettext("%(case)s：“%(act)s”已完成。") % said)
     else:
         said["reason"] = words.say(done.reason)
         messages.warning(request, gettext("%(case)s：“%(act)s”未通过。%(reason)s") % said)
-    return redirect(back)
+    return HttpResponseRedirect(f"{back}?next={after}" if after else back)
 
 
 @require_POST
@@ -95,7 +108,7 @@ def file(request: HttpRequest, case: UUID) -> HttpResponse:
 def _page(request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, status: int = 200) -> HttpResponse:
     service = catalogue().get(case.service)
     who = actor(request)
-    rows = [row for row in queries.worklist(who) if row.id != case.id]
+    desks = [_desk(request, case, service, each, typed) for each in case.acts]
     context = {
         "case": case,
         "service": service,
@@ -103,11 +116,16 @@ def _page(request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, st
         "bends": river.course(case),
         "sheets": steps.papers_of(case, service),
         "known": known(case.person, service=case.service, who=who, trace=str(case.id)),
-        "desks": [_desk(request, case, service, each, typed) for each in case.acts],
+        "desks": [desk for desk in desks if not desk.stands_in],
+        "stand_ins": [desk for desk in desks if desk.stands_in],
         "problems": typed.problems if typed else [],
         "link": exchange.link_state() if case.queued else None,
-        "after": rows[0] if rows else None,
-        "crumbs": [(reverse("portal:worklist"), Text("待办", "Worklist")), ("", Text(case.reference, case.reference))],
+        "other": _opened(request, case, who),
+        "after": _next(request, case),
+        "crumbs": [
+            (queue.kept(request).url, Text("待办", "Worklist")),
+            ("", Text(case.reference, case.reference)),
+        ],
     }
     return render(request, "portal/counter/workspace.html", context, status=status)
 
@@ -116,10 +134,12 @@ def _desk(
     request: HttpRequest, case: CaseView, service: Service | None, act: ActView, typed: steps.Asked | None
 ) -> Desk:
     asked = typed if typed and typed.act.name == act.name else steps.blank(case, act)
-    declared = service.procedure.states.get(case.state) if service and service.procedure else None
+    procedure = service.procedure if service else None
+    declared = procedure.states.get(case.state) if procedure else None
     graph = declared.does.get(act.name) if declared else None
-    states = service.procedure.states if service and service.procedure else {}
+    states = procedure.states if procedure else {}
     foreseen, missing = _foreseen(case, act, actor(request))
+    stands_in = graph is not None and graph.by == "applicant"
     return Desk(
         act,
         asked,
@@ -127,7 +147,43 @@ def _desk(
         [(outcome, states[target].title) for outcome, target in graph.to.items()] if graph else [],
         foreseen,
         missing,
+        stands_in=stands_in,
+        sends_back=not stands_in
+        and act.note
+        and graph is not None
+        and all(river.tone(service, target) == "ask" for target in graph.to.values()),
     )
+
+
+def _opened(request: HttpRequest, case: CaseView, who: Actor) -> holding.Held | None:
+    """Note that this clerk has the case open and no other; returns the colleague who already has."""
+    before = request.session.get(_OPEN)
+    if before and before != str(case.id):
+        holding.release(UUID(before), who)
+    if case.final or not case.here or "clerk" not in who.roles:
+        request.session.pop(_OPEN, None)
+        return None
+    other = holding.hold(case.id, who)
+    if other is None and before != str(case.id):
+        request.session[_OPEN] = str(case.id)
+    return other
+
+
+def _next(request: HttpRequest, case: CaseView) -> UUID | None:
+    """The next case: the one that followed before the step was taken, if it still waits; else what follows now."""
+    who = actor(request)
+    try:
+        named = UUID(request.GET.get("next", ""))
+    except ValueError:
+        return _following(request, case)
+    return named if named != case.id and queries.waits(who, named) else _following(request, case)
+
+
+def _following(request: HttpRequest, case: CaseView) -> UUID | None:
+    """The case after this one in the clerk's queue that the agency can take a step in and no colleague has open."""
+    who = actor(request)
+    among = [row for row in queue.kept(request).of(queries.standing(who)) if row.ours]
+    return queue.first_free(who, queries.following(who, case, among))
 
 
 def _fetched(request: HttpRequest, case: CaseView, service: Service | None, name: str) -> Fetched:

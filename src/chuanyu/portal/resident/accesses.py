@@ -7,8 +7,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries
+from chuanyu.exchange.grants import PORTALS
 from chuanyu.exchange.own_data import Access
 from chuanyu.identity.access import actor
 from chuanyu.identity.queries import agency_name
@@ -41,6 +43,18 @@ def accesses(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/resident/accesses.html", context)
 
 
+def _agency(key: str) -> Text:
+    """An agency by its key; the portals, which speak for residents, are none of the plan's."""
+    return PORTALS.get(key) or agency_name(key)
+
+
+def _basis(service: Service | None, key: str) -> str:
+    """A legal act by its number, or the person's own consent."""
+    if key.startswith("consent:"):
+        return gettext("您的同意")
+    return words.source(service, key) if service else key
+
+
 def _line(access: Access) -> Line:
     service = catalogue().get(access.service)
     specs = service.documents if service else {}
@@ -48,11 +62,11 @@ def _line(access: Access) -> Line:
     return Line(
         access=access,
         from_node=access.from_agency.partition("/")[0],
-        from_agency=agency_name(access.from_agency),
+        from_agency=_agency(access.from_agency),
         to_node=access.to_agency.partition("/")[0],
-        to_agency=agency_name(access.to_agency),
+        to_agency=_agency(access.to_agency),
         service=service.name if service else Text(access.service, access.service),
         fields=[words.say(specs[name].title) if name in specs else name for name in access.fields],
-        basis=gettext("；").join(words.source(service, key) if service else key for key in access.basis),
+        basis=gettext("；").join(_basis(service, key) for key in access.basis),
         logs="unknown" if there is None else "agree" if here_ and there else "differ",
     )

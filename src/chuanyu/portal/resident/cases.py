@@ -15,8 +15,10 @@ from chuanyu.cases.views import ActView, CaseView
 from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
+from chuanyu.delivery import ratings
 from chuanyu.exchange import queries as exchange
 from chuanyu.identity.access import actor
+from chuanyu.identity.here import here
 from chuanyu.portal import river, steps, words
 from chuanyu.portal.errors import refused
 
@@ -26,7 +28,7 @@ MINE = Text("我的办件", "My cases")
 def my_cases(request: HttpRequest) -> HttpResponse:
     """Open cases first, then what is done."""
     who = actor(request)
-    rows = queries.mine(who.person) if who.person else []
+    rows = queries.mine(who)
     context = {
         "open": [row for row in rows if not row.final],
         "closed": [row for row in rows if row.final],
@@ -53,6 +55,9 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
         "sheets": steps.papers_of(found, service),
         "link": link,
         "tone": river.tone(service, found.state),
+        "may_object": found.service != "public_opinion" and actor(request).covers("public_opinion"),
+        "rating": _rating(found),
+        "answered": ratings.answered(found.id),
         "crumbs": [(reverse("portal:my_cases"), MINE), ("", found.name)],
     }
     return render(request, "portal/parts/tracker.html" if asks_again else "portal/resident/tracker.html", context)
@@ -114,6 +119,13 @@ def seen(request: HttpRequest, case: UUID) -> CaseView:
         return queries.view(case, actor(request))
     except CaseError:
         raise Http404 from None
+
+
+def _rating(case: CaseView) -> str:
+    """The token to rate a closed case with; "" where it is not closed, was filed elsewhere, or has been rated."""
+    if not case.final or case.filed_at != here() or ratings.is_rated(case.id):
+        return ""
+    return ratings.token(case.id)
 
 
 def _act(case: CaseView, name: str) -> ActView | None:

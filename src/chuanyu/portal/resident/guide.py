@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
 
-from chuanyu.cases import diagram, queries
+from chuanyu.cases import diagram, eligibility, queries
 from chuanyu.cases.views import RowView
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
@@ -100,6 +100,7 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
         "length": _length(service),
         "leads": _leads(service),
         "mine": _mine(request, service),
+        "foreseeable": eligibility.question(service) is not None,
     }
     return render(request, "portal/resident/guide.html", context)
 
@@ -126,10 +127,20 @@ def _example(service: Service, row: dict[str, Any]) -> Example:
             if body
         ],
         outcome=expect.get("outcome", ""),
-        value="" if value is None else words.amount(value, unit) if unit else words.place_name(str(value)),
+        value="" if value is None else words.amount(value, unit) if unit else _result(value),
         reason=service.reasons.get(expect.get("reason", "")),
         ref=expect.get("ref", ""),
     )
+
+
+def _result(value: Any) -> str:
+    """What a rule gave that has no unit: yes or no, a day, a place, or a figure."""
+    if isinstance(value, bool):
+        return words.amount(value, "flag")
+    try:
+        return words.day(date.fromisoformat(str(value)))
+    except ValueError:
+        return words.place_name(str(value))
 
 
 def _class(service: Service, name: str) -> Any:
@@ -170,15 +181,13 @@ def _sides(parameter: Parameter) -> Sides:
 def _mine(request: HttpRequest, service: Service) -> RowView | None:
     """The visitor's own open case of this service: there is no need for a second one."""
     who = visitor(request)
-    rows = queries.mine(who.person) if who and who.person else []
+    rows = queries.mine(who) if who and not (service.procedure and service.procedure.many) else []
     return next((row for row in rows if row.service == service.key and not row.final), None)
 
 
-def _leads(service: Service) -> list[tuple[str, Text | str]]:
+def _leads(service: Service) -> list[tuple[str, Text]]:
     """The lead units by province, named in both languages by the plan."""
-    clause = next((clause for clause in delivery.plan() if clause.number == service.clause), None)
-    named = {lead.name.zh: lead.name for lead in clause.leads} if clause else {}
-    return [(node, named.get(service.leads[node], service.leads[node])) for node in NODES if node in service.leads]
+    return [(node, delivery.lead(service, node)) for node in NODES if node in service.leads]
 
 
 def _length(service: Service) -> int | None:

@@ -4,11 +4,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.service import Service
 from chuanyu.portal import finding, words
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    services = list(catalogue().values())
+    services = _everything()
     return render(
         request,
         "portal/resident/home.html",
@@ -16,14 +17,13 @@ def home(request: HttpRequest) -> HttpResponse:
             "services": services[:6],
             "count": len(services),
             "lives": finding.lives(services),
-            "later": finding.later(services),
         },
     )
 
 
 def services(request: HttpRequest) -> HttpResponse:
     """All services, or those that answer `q` or belong to the life event `life`."""
-    everything = list(catalogue().values())
+    everything = _everything()
     asked, life = request.GET.get("q", "").strip()[:80], request.GET.get("life", "")
     found = finding.search(everything, asked) if asked else everything
     if life in words.LIVES:
@@ -33,6 +33,12 @@ def services(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "life": life if life in words.LIVES else "",
         "life_words": words.LIVES[life][0] if life in words.LIVES else None,
-        "lives": finding.lives(everything),
+        "lives": [event for event in finding.lives(everything) if event.count],
     }
-    return render(request, "portal/resident/services.html", context)
+    part = request.headers.get("HX-Target") == "found"  # typing refreshes the list alone
+    return render(request, f"portal/resident/{'found' if part else 'services'}.html", context)
+
+
+def _everything() -> list[Service]:
+    """What people come for first; what is about the service itself after it."""
+    return sorted(catalogue().values(), key=lambda service: (service.chapter == "delivery", service.key))

@@ -1,5 +1,6 @@
 // Everything works without this file. It keeps focus and titles right where htmx replaced part of a page,
-// moves to the error summary when there is one, and stops a form from being sent twice by a double click.
+// moves to the error summary when there is one, stops a form from being sent twice by a double click,
+// moves through lists by arrow keys, and locks a counter's screen that nobody touches.
 (() => {
   "use strict";
   const summary = document.querySelector(".errors");
@@ -15,6 +16,64 @@
 
   document.addEventListener("htmx:afterSwap", (event) => {
     const heading = event.detail.target.querySelector("[data-title]");
-    if (heading) document.title = heading.dataset.title;
+    const site = document.title.slice(document.title.lastIndexOf(" · "));
+    if (heading) document.title = heading.dataset.title + site;
   });
+
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
+  for (const words of document.querySelectorAll("[data-no-print]")) words.hidden = true;
+
+  document.addEventListener("keydown", (event) => {
+    const list = event.target.closest?.("[data-arrows]");
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!list || !step || event.altKey || event.ctrlKey || event.metaKey) return;
+    const links = [...list.querySelectorAll("tbody a")];
+    const next = links[links.indexOf(event.target) + step];
+    if (next) next.focus();
+    event.preventDefault();
+  });
+
+  // The server counts how long nobody was here; this page tells it when a key was pressed or a finger was there, asks
+  // how long is left, warns in the last minute and goes to the lock.
+  const { idle, alive } = document.body.dataset;
+  const form = document.getElementById("lock-form");
+  if (!idle || !form) return;
+  const warning = document.getElementById("idle");
+  let touched = false; // opening the page was counted by the server itself
+  let until = Date.now() + idle * 1000; // by our own clock, should the server not answer
+  let timer;
+
+  const lock = () => {
+    form.elements.do.value = "idle";
+    form.submit();
+  };
+  const look = async () => {
+    clearTimeout(timer);
+    if (touched) until = Date.now() + idle * 1000;
+    let left = (until - Date.now()) / 1000;
+    try {
+      const said = await fetch(alive, {
+        method: touched ? "POST" : "GET",
+        headers: { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
+        redirect: "manual",
+      });
+      left = said.ok ? (await said.json()).left : 0;
+    } catch { /* no line to the server: our own clock goes on */ }
+    touched = false;
+    if (left <= 0) return lock();
+    warning.hidden = left > 60;
+    timer = setTimeout(look, 1000 * (left > 60 ? Math.min(60, left - 59) : left + 1));
+  };
+  const here = () => {
+    touched = true;
+    if (!warning.hidden) look();
+  };
+  for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) {
+    document.addEventListener(sign, here, { capture: true, passive: true });
+  }
+  window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+  timer = setTimeout(look, 1000 * Math.min(60, idle / 2));
 })();

@@ -1,23 +1,27 @@
 """What templates ask for by name. Words come from `words`; pieces of page that repeat come from `parts/`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
+import segno
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from chuanyu.cases.views import CaseView
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
-from chuanyu.portal import river, words
+from chuanyu.portal import river, steps, words
 
 register = template.Library()
-for reader in (words.say, words.day, words.moment, words.money):
+for reader in (words.say, words.day, words.moment, words.money, words.count):
     register.filter(reader.__name__, reader)
 
 
@@ -73,6 +77,12 @@ def certainty(name: str) -> SafeString:
     return format_html('<span class="certainty {}">{}</span>', name, words.say(text) if text else name)
 
 
+@register.filter
+def bare(value: Any) -> str:
+    """A number as programs read it, whatever the language."""
+    return str(value)
+
+
 @register.simple_tag(takes_context=True)
 def query(context: dict[str, Any], **changes: Any) -> str:
     """The address of this page with some of its query changed; None takes a key away."""
@@ -94,6 +104,13 @@ OUTCOMES = {
     "stale": (Text("已失效", "Out of date"), "stop"),
     "no_basis": (Text("无依据", "No basis"), "stop"),
 }
+DELEGATIONS = {
+    "waiting": (Text("等对方接受", "Waiting for their answer"), "wait"),
+    "in_force": (Text("生效中", "In force"), "done"),
+    "declined": (Text("对方没有接受", "Declined"), "quiet"),
+    "ended": (Text("已结束", "Ended"), "quiet"),
+    "expired": (Text("已到期", "Run out"), "quiet"),
+}
 TRANSFERS = {
     "posting": (Text("正在记账", "Being posted"), "wait"),
     "posted": (Text("已入账", "Posted"), "done"),
@@ -111,6 +128,18 @@ def tag(tone: str, text: Any) -> SafeString:
 def state_tag(case: Any) -> SafeString:
     """The state of a case or of a row of a list."""
     return tag(river.tone(catalogue().get(case.service), case.state), case.title)
+
+
+@register.simple_tag
+def tag_of(message: Any) -> SafeString:
+    """The state a message tells of."""
+    return tag(river.tone(catalogue().get(message.service), message.state), message.state_title)
+
+
+@register.simple_tag
+def delegation_tag(status: str) -> SafeString:
+    text, tone = DELEGATIONS.get(status, (status, "quiet"))
+    return tag(tone, text)
 
 
 @register.simple_tag
@@ -172,6 +201,43 @@ def used(parameters: dict[str, dict[str, Any]], service: Service | None) -> list
         source = words.source(service, read["ref"]) if service else read["ref"]
         found.append(Used(title, value, source, read["certainty"]))
     return found
+
+
+@register.simple_tag
+def qr(address: str, words: str) -> SafeString:
+    """A QR code as inline SVG, dark on light in every theme; `words` say what it holds to those who cannot scan it."""
+    drawn = segno.make(address, error="m", micro=False)
+    width = drawn.symbol_size(border=4)[0]
+    path = drawn.svg_inline(border=4, light="#fff", dark="#000", omitsize=True, svgclass=None, lineclass=None)
+    inner = path[path.index(">") + 1 : path.rindex("</svg>")]
+    return format_html(
+        '<svg class="qr" viewBox="0 0 {0} {0}" role="img" aria-label="{1}">{2}</svg>', width, words, mark_safe(inner)
+    )
+
+
+@register.filter
+def mendable(case: CaseView, service: Service | None) -> list[tuple[Text, list[tuple[str, Text]]]]:
+    """What of the papers of a case the applicant can be asked to mend."""
+    return steps.mendable(case, service)
+
+
+@register.filter
+def percent(share: Decimal) -> str:
+    """0.953 → 95.3%; whole percents without a decimal. Rounded down: 99.96 % is not all."""
+    tenths = (share * 1000).to_integral_value(ROUND_FLOOR)
+    return f"{tenths / 10:f}%".replace(".0%", "%")
+
+
+@register.filter
+def short(id_: Any) -> str:
+    """The end of an id: enough to tell one from another on a page."""
+    return str(id_)[-8:]
+
+
+@register.filter
+def get(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
+    """What a mapping holds under a key that is no word; None without one."""
+    return mapping.get(key) if mapping else None
 
 
 @register.filter

@@ -1,0 +1,159 @@
+"""Cases as numbers, for `watch` alone: counted where they lie, in the database, and not yet fit to be shown to anyone.
+
+A case counts in the month it was filed; its end counts if it came before `until`. Days are those of Asia/Shanghai.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db import connection, transaction
+from django.db.models import Count, Min, Q
+
+from chuanyu.cases import declarations
+from chuanyu.cases.ends import End, end
+from chuanyu.cases.models import Case
+from chuanyu.core import days
+from chuanyu.identity import sql
+from chuanyu.identity.here import here, peer
+
+
+class Filed(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` cases of a service filed at a node in a month, that came to this end; end "" = none yet."""
+
+    service: str
+    filed_at: str
+    month: date
+    end: End | str
+    count: int
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` cases that took so many working days from filing to their end (done or refused; nobody counts withdrawals)."""
+
+    service: str
+    end: End | str
+    days: int
+    count: int
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` refusals with this reason; "" where a clerk refused without one."""
+
+    service: str
+    reason: str
+    count: int
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` cases filed here by people registered in `origin`; `crosses`: an agency of the other node takes part."""
+
+    origin: str
+    crosses: bool
+    count: int
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies with an agency now: `open` cases, `late` of them past their term, the oldest of which was due on `oldest`."""
+
+    agency: str
+    open: int
+    late: int
+    oldest: date | None
+
+
+_LOCAL = "({} AT TIME ZONE 'Asia/Shanghai')"
+_FILED = f"""
+SELECT service, declaration_id, filed_at, date_trunc('month', {_LOCAL.format("filed")})::date,
+       CASE WHEN final AND since < %(until)s THEN state ELSE '' END, count(*)
+  FROM cases_case WHERE filed >= %(since)s AND filed < %(until)s GROUP BY 1, 2, 3, 4, 5
+"""
+# working days are counted by a calendar of running numbers: the difference of two is what lies between
+_ENDED = f"""
+SELECT c.service, c.declaration_id, c.state, l.n - f.n, count(*)
+  FROM cases_case c
+  JOIN unnest(%(days)s::date[], %(numbers)s::int[]) AS f(day, n) ON f.day = {_LOCAL.format("c.filed")}::date
+  JOIN unnest(%(days)s::date[], %(numbers)s::int[]) AS l(day, n) ON l.day = {_LOCAL.format("c.since")}::date
+ WHERE c.final AND c.filed >= %(since)s AND c.filed < %(until)s AND c.since < %(until)s GROUP BY 1, 2, 3, 4
+"""
+_REASONS = """
+SELECT c.service, coalesce(e.body->'outcome'->>'reason', ''), count(*)
+  FROM cases_case c LEFT JOIN cases_event e ON e.case_id = c.id AND e.sequence = c.sequence
+ WHERE c.final AND c.filed >= %(since)s AND c.filed < %(until)s AND c.since < %(until)s
+   AND (c.declaration_id, c.state) IN (SELECT * FROM unnest(%(declarations)s::text[], %(states)s::text[]))
+ GROUP BY 1, 2
+"""
+_ORIGINS = """
+SELECT origin, parties::text LIKE %(theirs)s, count(*) FROM cases_case
+ WHERE filed_at = %(here)s AND filed >= %(since)s AND filed < %(until)s GROUP BY 1, 2
+"""
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Everything counted inside is counted at one moment, so that parts add up to their sums while cases go on."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def filed(since: datetime, until: datetime) -> list[Filed]:
+    """All cases this node knows that were filed in the span."""
+    counts: dict[tuple[Any, ...], int] = {}
+    for service, declaration, node, month, state, count in sql.rows(_FILED, {"since": since, "until": until}):
+        key = service, node, month, _end(declaration, state) if state else ""
+        counts[key] = counts.get(key, 0) + count
+    return [Filed(service=s, filed_at=n, month=m, end=e, count=c) for (s, n, m, e), c in counts.items()]
+
+
+def ended(since: datetime, until: datetime) -> list[Ended]:
+    """How long those of them took that were decided."""
+    numbers = calendar(days.legal_day(since), days.legal_day(until))
+    span = {"since": since, "until": until, "days": list(numbers), "numbers": list(numbers.values())}
+    counts: dict[tuple[Any, ...], int] = {}
+    for service, declaration, state, took, count in sql.rows(_ENDED, span):
+        key = service, _end(declaration, state), took
+        counts[key] = counts.get(key, 0) + count
+    return [Ended(service=s, end=e, days=d, count=c) for (s, e, d), c in counts.items() if e != "withdrawn"]
+
+
+def refused(since: datetime, until: datetime) -> list[Refused]:
+    """Why those of them were refused that were."""
+    states = Case.objects.filter(final=True).values_list("declaration", "state").distinct().order_by()
+    ends = [(declaration, state) for declaration, state in states if _end(declaration, state) == "refused"]
+    span = {"declarations": [d for d, _ in ends], "states": [s for _, s in ends], "since": since, "until": until}
+    return [Refused(service=s, reason=r, count=c) for s, r, c in sql.rows(_REASONS, span)]
+
+
+def origins(since: datetime, until: datetime) -> list[Origin]:
+    """Where the people who filed here are registered."""
+    span = {"since": since, "until": until, "here": here(), "theirs": f'%"{peer()}/%'}
+    return [Origin(origin=o, crosses=x, count=c) for o, x, c in sql.rows(_ORIGINS, span)]
+
+
+def holders() -> list[Holder]:
+    """With whom the open cases lie now, at either node, as far as this one knows; whoever is latest first."""
+    late = Q(due__lt=days.today())
+    rows = Case.objects.filter(final=False).values_list("owner")
+    found = rows.annotate(open=Count("pk"), late=Count("pk", filter=late), oldest=Min("due", filter=late))
+    held = [Holder(agency=a, open=n, late=x, oldest=due) for a, n, x, due in found.order_by()]
+    return sorted(held, key=lambda one: (-one.late, -one.open, one.agency))
+
+
+def calendar(first: date, last: date) -> dict[date, int]:
+    """Running numbers of working days: a day's number is how many there were from `first` up to and including it."""
+    numbers, count = {}, 0
+    for ordinal in range((last - first).days + 1):
+        day = first + timedelta(days=ordinal)
+        count += days.is_working_day(day)
+        numbers[day] = count
+    return numbers
+
+
+def _end(declaration: str, state: str) -> End:
+    return end(declarations.procedure(declaration), state)

@@ -1,0 +1,34 @@
+"""Who stands at a clerk's counter: found with a purpose that is written down, and let go again.
+
+It is kept in the clerk's session, never in an address. The clerk ends it; a screen nobody touches ends it too.
+"""
+
+from uuid import UUID
+
+import msgspec
+from django.http import HttpRequest
+
+_SLOT = "at_the_counter"
+
+
+class Present(msgspec.Struct, frozen=True):
+    """The person and what for; `purpose` is what every look at their record is written down with."""
+
+    person: UUID
+    purpose: str
+
+
+def receive(request: HttpRequest, person: UUID, *, purpose: str) -> None:
+    """From now on this person stands at the signed-in clerk's counter, in place of any other."""
+    request.session[_SLOT] = {"person": str(person), "purpose": purpose}
+
+
+def let_go(request: HttpRequest) -> None:
+    """Nobody stands there any more."""
+    request.session.pop(_SLOT, None)
+
+
+def present(request: HttpRequest) -> Present | None:
+    """Who stands at the counter of this session, if anybody."""
+    held = request.session.get(_SLOT) if hasattr(request, "session") else None
+    return Present(UUID(held["person"]), held["purpose"]) if held else None

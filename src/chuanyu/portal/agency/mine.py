@@ -1,0 +1,189 @@
+"""An agency's own rooms: its lines of the compact, the keys that speak for it, how it keeps its terms, its messages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from chuanyu.cases import queries as cases
+from chuanyu.cases.shifts import WINDOW
+from chuanyu.cases.views import LevelView
+from chuanyu.core import days
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.service import Service
+from chuanyu.core.text import Text
+from chuanyu.exchange import queries as exchange
+from chuanyu.exchange.grants import ATTACHMENT, BUILT_IN, OWN_DATA_BASIS, Grant
+from chuanyu.identity.access import actor
+from chuanyu.identity.queries import agency_name
+from chuanyu.portal import words
+from chuanyu.portal.agency.agency import crumbs, rooms
+from chuanyu.portal.counter.queue import word
+
+ACTIONS = {
+    "case.events": Text("移交办件和每一步", "hand over a case and each of its steps"),
+    "case.attachment": Text("送附件", "send files"),
+    "case.request": Text("请对方办一步", "ask the other side for a step"),
+    "returned": Text("退回对方的报文", "return a message"),
+    "own_data": Text("问本人数据的使用记录", "ask who used a person's data"),
+}
+BASES = {OWN_DATA_BASIS: Text("《个人信息保护法》第45条", "Personal Information Protection Law, art. 45")}
+SHOWN = 100  # messages of the console
+
+
+@dataclass(frozen=True)
+class Line:
+    """One grant in words."""
+
+    id: str
+    other: Text
+    actions: list[Text]
+    basis: list[Text]
+    papers: list[Text]
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What the compact says about the agency in one service."""
+
+    key: str
+    name: Text
+    service: Service | None
+    asks: list[Line]
+    answers: list[Line]
+
+
+def grants(request: HttpRequest) -> HttpResponse:
+    """By service: what we may send and to whom, what we may be sent and answer for."""
+    asks, answers = exchange.grants_of(_key(request))
+    keys = dict.fromkeys(line.service for line in (*asks, *answers))
+    known = catalogue()
+    agreed = [
+        Agreed(
+            key,
+            known[key].name if key in known else BUILT_IN.get(key, Text(key, key)),
+            known.get(key),
+            [_line(line, line.to) for line in asks if line.service == key],
+            [_line(line, line.from_) for line in answers if line.service == key],
+        )
+        for key in keys
+    ]
+    return _room(
+        request,
+        "grants",
+        Text("能问什么，要答什么", "What we may ask and answer for"),
+        agreed=agreed,
+        compact=exchange.compact_view(),
+    )
+
+
+def keys(request: HttpRequest) -> HttpResponse:
+    """The keys of both nodes, and who signed the compact with which."""
+    found = exchange.public_keys(timezone.now())
+    mine = [key for key in found if key.node == actor(request).node]
+    theirs = [key for key in found if key.node != actor(request).node]
+    return _room(request, "keys", Text("密钥", "Keys"), mine=mine, theirs=theirs, compact=exchange.compact_view())
+
+
+def levels(request: HttpRequest) -> HttpResponse:
+    """How each step of ours keeps its term."""
+    found = cases.levels(_key(request), days.today())
+    by_service: dict[str, list[LevelView]] = {}
+    for level in found:
+        by_service.setdefault(level.service, []).append(level)
+    done, on_time = sum(level.done for level in found), sum(level.on_time for level in found)
+    return _room(
+        request,
+        "levels",
+        Text("办理时限", "Service levels"),
+        services=[(rows[0].name, rows) for rows in by_service.values()],
+        done=done,
+        share=Decimal(on_time) / done if done else None,
+        late=sum(level.late for level in found),
+        window=WINDOW,
+    )
+
+
+@require_safe
+def messages(request: HttpRequest) -> HttpResponse:
+    """The last messages: who, what, on which basis, and the answer. Their content stays closed."""
+    refused, service = request.GET.get("refused") == "1", word(request.GET.get("service", ""))
+    known = catalogue()
+    rows = [
+        (one, agency_name(one.to_agency if one.sent else one.from_agency), _name(one.service), _action(one.action),
+         _papers(one.service, one.fields), _bases(one.service, one.basis))
+        for one in exchange.last_messages(_key(request), refused=refused, service=service, limit=SHOWN)
+    ]  # fmt: skip
+    return _room(
+        request,
+        "messages",
+        Text("报文", "Messages"),
+        rows=rows,
+        refused=refused,
+        service=service,
+        services=[(key, found.name) for key, found in known.items()],
+        link=exchange.link_state(),
+        letters=len(exchange.dead_letters(_key(request))) if "clerk" not in actor(request).roles else 0,
+        shown=SHOWN,
+    )
+
+
+def _room(request: HttpRequest, name: str, title: Text, **more: Any) -> HttpResponse:
+    who = actor(request)
+    context = {
+        "title": title,
+        "agency": agency_name(_key(request)),
+        "agency_key": _key(request),
+        "node": who.node,
+        "rooms": rooms(request),
+        "crumbs": crumbs(("", title)),
+        **more,
+    }
+    return render(request, f"portal/agency/{name}.html", context)
+
+
+def _key(request: HttpRequest) -> str:
+    who = actor(request)
+    return f"{who.node}/{who.agency}"
+
+
+def _line(grant: Grant, other: str) -> Line:
+    return Line(
+        grant.id,
+        agency_name(other),
+        [_action(action) for action in grant.actions],
+        _bases(grant.service, grant.basis),
+        _papers(grant.service, grant.fields),
+    )
+
+
+def _name(service: str) -> Text:
+    known = catalogue().get(service)
+    return known.name if known else BUILT_IN.get(service, Text(service, service))
+
+
+def _action(action: str) -> Text:
+    return ACTIONS.get(action, Text(action, action))
+
+
+def _bases(service: str, refs: Iterable[str]) -> list[Text]:
+    """Legal bases by their numbers (文号)."""
+    known = catalogue().get(service)
+    found = []
+    for ref in refs:
+        said = words.source(known, ref) if known and ref.partition("#")[0] in known.basis else ""
+        found.append(Text(said, said) if said else BASES.get(ref, Text(ref, ref)))
+    return found
+
+
+def _papers(service: str, names: Iterable[str]) -> list[Text]:
+    """Documents by their titles."""
+    known = catalogue().get(service)
+    specs = known.documents if known else {}
+    own = {ATTACHMENT: Text("申请人的文件", "the applicant's files")}
+    return [specs[name].title if name in specs else own.get(name, Text(name, name)) for name in names]

@@ -1,0 +1,96 @@
+"""What a clerk did on one day: by step and outcome, case by case, and whose records they opened. On the page and as CSV."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from io import StringIO
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+
+from chuanyu.cases import queries
+from chuanyu.cases.views import DoneView
+from chuanyu.core import days
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.text import Text
+from chuanyu.identity.access import actor
+from chuanyu.identity.queries import looks
+from chuanyu.portal.counter.person import PURPOSES
+from chuanyu.portal.templatetags.portal import outcome_words
+from chuanyu.portal.words import say
+
+OLDEST = 31  # days back that can be asked for
+
+
+@dataclass(frozen=True)
+class Line:
+    """So many steps of one kind with one outcome."""
+
+    name: Text
+    title: Text
+    outcome: str
+    count: int
+
+
+def shift(request: HttpRequest) -> HttpResponse:
+    """Today, or the `day` asked for."""
+    who, day = actor(request), _day(request.GET.get("day", ""))
+    since = datetime.combine(day, datetime.min.time(), days.SHANGHAI)
+    done = queries.done_by(who, since, since + timedelta(days=1))
+    if request.GET.get("as") == "csv":
+        return _csv(done, day)
+    today = days.today()
+    context = {
+        "day": day,
+        "is_today": day == today,
+        "before": day - timedelta(days=1) if day > today - timedelta(days=OLDEST) else None,
+        "after": day + timedelta(days=1) if day < today else None,
+        "done": done,
+        "lines": _lines(done),
+        "cases": len({each.case for each in done}),
+        "looks": [(_purpose(purpose), people) for purpose, people in looks(who, since, since + timedelta(days=1))],
+        "crumbs": [("", Text("当日小结", "The day's work"))],
+    }
+    return render(request, "portal/counter/shift.html", context)
+
+
+def _lines(done: list[DoneView]) -> list[Line]:
+    """By service and step, in the order of the catalogue's words; the most frequent outcome first."""
+    counts = Counter((each.name, each.title, each.outcome) for each in done)
+    found = [Line(name, title, outcome, n) for (name, title, outcome), n in counts.items()]
+    return sorted(found, key=lambda line: (line.name.zh, line.title.zh, -line.count, line.outcome))
+
+
+def _csv(done: list[DoneView], day: date) -> HttpResponse:
+    """For a spreadsheet: UTF-8 with its mark, as office programs want it. It holds no name and no number."""
+    out = StringIO()
+    table = csv.writer(out)
+    table.writerow(
+        [gettext("时间"), gettext("办件"), gettext("事项"), gettext("步骤"), gettext("结果"), gettext("办后状态")]
+    )
+    for each in reversed(done):
+        when = f"{localtime(each.at):%Y-%m-%d %H:%M:%S}"
+        table.writerow(
+            [when, each.reference, say(each.name), say(each.title), outcome_words(each.outcome), say(each.state_title)]
+        )
+    answer = HttpResponse("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="shift-{day.isoformat()}.csv"'
+    return answer
+
+
+def _purpose(key: str) -> Text:
+    """What a look was for: a purpose of the counter, or the service of the case that was opened."""
+    service = catalogue().get(key)
+    return PURPOSES.get(key) or (service.name if service else Text(key, key))
+
+
+def _day(text: str) -> date:
+    today = days.today()
+    try:
+        asked = date.fromisoformat(text)
+    except ValueError:
+        return today
+    return asked if today - timedelta(days=OLDEST) <= asked <= today else today

@@ -1,0 +1,128 @@
+"""Pages in every form they have to hold: axe-core finds nothing on any, in both languages and widths; six of them also
+dark, in large text, at 320 px, zoomed to 200 %, on paper and without JavaScript."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe import violations
+from browser import Town
+from test_every_page import CLERK, OFFICE, PUBLIC, RESIDENT
+from test_pension_browser import apply
+
+FIGURES = ["/office/services/", "/office/services/pension_transfer/", "/office/flows/", "/office/report/"]
+
+
+@pytest.fixture(scope="module")
+def someone(_town: Town) -> Iterator[tuple[str, str]]:
+    """A resident and their case; the office has a year to look back on."""
+    user = _town.resident()
+    with _town.person("sichuan", user) as resident:
+        case, _ = apply(resident)
+    _town.pair.command("sample", "history", "--count", "600", "--at", "sichuan")
+    yield user, case
+
+
+def six(someone: tuple[str, str]) -> list[tuple[str, str]]:
+    """(who, where): home, guide, apply, tracker, worklist, office."""
+    user, case = someone
+    return [
+        ("", "/"),
+        ("", "/services/pension_transfer/"),
+        (user, "/services/unemployment_transfer/apply/"),
+        (user, f"/cases/{case}/"),
+        ("clerk-hrss", "/counter/"),
+        ("office", "/office/"),
+    ]
+
+
+@pytest.mark.parametrize(("width", "language"), [(375, "zh-hans"), (1280, "en"), (375, "en"), (1280, "zh-hans")])
+def test_axe_finds_nothing_on_any_page(town: Town, someone: tuple[str, str], width: int, language: str) -> None:
+    user, case = someone
+    found = []
+    for who, pages in (
+        ("", PUBLIC),
+        (user, [*RESIDENT, f"/cases/{case}/"]),
+        ("clerk-hrss", [*CLERK, f"/counter/{case}/"]),
+        ("office", [*OFFICE, *FIGURES]),
+    ):
+        with town.person("sichuan", who, viewport={"width": width, "height": 900}) as person:
+            person.language(language)
+            for path in pages:
+                person.open(path)
+                found += violations(person)
+    assert not found, "\n".join(found)
+
+
+FORMS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # the window, and what else is different
+    "dark": ({"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}, {}),
+    "large": ({"viewport": {"width": 375, "height": 900}}, {"large": True}),
+    "large-dark-wide": ({"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}, {"large": True}),
+    "320": ({"viewport": {"width": 320, "height": 700}}, {}),
+    # 200 % of a window of 1280: half the pixels of a page, each twice as large
+    "zoomed": ({"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2}, {}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_six_pages_in_every_form(town: Town, someone: tuple[str, str], form: str) -> None:
+    window, switches = FORMS[form]
+    found = []
+    for who, path in [*six(someone), ("office", "/office/flows/")]:
+        with town.person("sichuan", who, **window) as person:
+            person.language("zh-hans", **switches)
+            person.open(path)
+            found += violations(person)
+            room = person.page.evaluate("document.documentElement.scrollWidth")
+            found += [f"{path} is {room} wide"] if room > window["viewport"]["width"] else []
+    assert not found, "\n".join(found)
+
+
+def test_six_pages_on_paper(town: Town, someone: tuple[str, str]) -> None:
+    """What is only for a screen stays off the paper, what is said stays on it, and nothing is wider than the sheet."""
+    found = []
+    for who, path in [*six(someone), ("office", "/office/report/")]:
+        with town.person("sichuan", who, viewport={"width": 718, "height": 1000}) as person:  # 190 mm of A4
+            person.open(path)
+            person.page.emulate_media(media="print")
+            page = person.page
+            shown = page.evaluate(
+                "[...document.querySelectorAll('.nav, .tools, .skip, .no-print, .chart')].filter(e => e.checkVisibility()).length"
+            )
+            found += [f"{path}: {shown} things that paper has no use for"] if shown else []
+            room = page.evaluate("document.documentElement.scrollWidth")
+            found += [f"{path} is {room} wide"] if room > 718 else []
+            assert page.inner_text("h1")
+    assert not found, "\n".join(found)
+
+
+def test_six_pages_without_javascript(town: Town, someone: tuple[str, str]) -> None:
+    said = []
+    for enabled in (True, False):
+        for who, path in [*six(someone), ("office", "/office/services/pension_transfer/")]:
+            with town.person("sichuan", who, java_script_enabled=enabled) as person:
+                person.open(path)
+                said.append(person.page.inner_text("h1"))
+                assert person.page.locator("main form, main a, main table").count()
+    assert said[: len(said) // 2] == said[len(said) // 2 :]
+
+
+def test_a_chart_is_drawn_from_its_table_when_it_comes_into_view(town: Town, someone: tuple[str, str]) -> None:
+    with town.person("sichuan", "office", viewport={"width": 1280, "height": 500}) as office:
+        asked = list[str]()
+        office.page.on("request", lambda request: asked.append(request.url))
+        office.open("/office/services/pension_transfer/")
+        assert not [url for url in asked if "echarts" in url]  # what nobody looks at is not fetched
+        office.page.locator("#months").scroll_into_view_if_needed()
+        office.page.wait_for_selector("#months .chart canvas")
+        assert [url for url in asked if "echarts" in url]
+        assert office.page.locator("#months table").is_visible()
+
+
+def test_a_table_is_sorted_by_keyboard(town: Town, someone: tuple[str, str]) -> None:
+    with town.person("sichuan", "office") as office:
+        office.open("/office/flows/")
+        office.page.locator("th a", has_text="办件").focus()
+        with office.page.expect_navigation():
+            office.page.keyboard.press("Enter")
+        assert office.page.locator("th[aria-sort=descending]").inner_text() == "办件"

@@ -1,0 +1,65 @@
+"""The search: words, pinyin whole, by initials or mixed, characters; better matches first, and quickly."""
+
+import time
+
+import pytest
+
+from chuanyu.core.catalogue import catalogue
+from chuanyu.portal import finding
+
+
+def found(asked: str) -> list[str]:
+    return [service.key for service in finding.search(catalogue().values(), asked)]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "养老保险",
+        "养老转移",
+        "ylbx",
+        "YLBX",
+        "yanglaobaoxian",
+        "yanglao baoxian",
+        "yanglbx",
+        "ylbaoxian",
+        "ylzy",
+        "qyzg",
+        "pension",
+    ],
+)
+def test_one_service_by_many_words(asked: str) -> None:
+    assert found(asked)[0] == "pension_transfer"
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [("sybx", "unemployment_transfer"), ("shiye", "unemployment_transfer"), ("tousu", "public_opinion"),
+     ("ts", "public_opinion"), ("hcp", "service_rating"), ("complaint", "public_opinion")],
+)  # fmt: skip
+def test_others_by_theirs(asked: str, first: str) -> None:
+    assert found(asked)[0] == first
+
+
+@pytest.mark.parametrize("asked", ["buyuxukezheng", "捕鱼许可", "zzzz", "q1w2", "ylbxq"])
+def test_what_is_not_there_is_not_found(asked: str) -> None:
+    assert found(asked) == []
+
+
+def test_every_term_must_fit_and_none_gives_all() -> None:
+    assert found("ylbx 转移") == ["pension_transfer"]
+    assert found("ylbx 驾照") == []
+    assert set(found("")) == set(catalogue())
+
+
+def test_words_come_before_pinyin() -> None:
+    assert found("shiye ") == ["unemployment_transfer"]
+    assert found("转移") == found("zhuanyi")
+
+
+def test_a_search_is_quick_whatever_is_typed() -> None:
+    finding.prime()
+    began = time.perf_counter()
+    for asked in ("ylbx", "yi" * 40, "y" * 80, "zhuanyi" * 11, "企" * 80):
+        found(asked)
+    assert time.perf_counter() - began < 0.5
