@@ -76,7 +76,7 @@ def test_the_older_grammar_means_what_it_meant(service: Service) -> None:
     release = service.procedure.states["asked"].does["release"]
     assert (release.post, release.reserve, release.makes, release.at) == (("amount",), (), (), None)
     amount = service.postings["amount"]
-    assert (amount.window, amount.source, amount.target, amount.prepayment) == ("day", "fund", "fund", None)
+    assert (amount.window, amount.source, amount.target, amount.prepayment) == ("", "fund", "fund", None)
 
 
 def test_services_are_frozen(service: Service) -> None:

@@ -54,7 +54,7 @@ def test_every_term_must_fit_and_none_gives_all() -> None:
 
 def test_words_come_before_pinyin() -> None:
     assert found("shiye ") == ["unemployment_transfer"]
-    assert found("转移") == found("zhuanyi")
+    assert set(found("转移")) <= set(found("zhuanyi"))  # 转一 sounds the same
 
 
 def test_a_search_is_quick_whatever_is_typed() -> None:
