@@ -12,7 +12,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import chinese_calendar
-from ruamel.yaml import YAML
+
+from chuanyu.core import sheet
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")  # no summer time since 1991, so no zone database is needed
 
@@ -129,10 +130,13 @@ def age(birth: date, on: date) -> int:
     return years if add_months(birth, years * 12) <= on else years - 1
 
 
+def _days(texts: list[str]) -> frozenset[date]:
+    return frozenset(date.fromisoformat(text) for text in texts)
+
+
 @cache
 def _years() -> dict[int, _Year]:
-    rows = YAML(typ="safe").load(Path(__file__).with_name("holidays.yaml"))
+    rows = sheet.facts(Path(__file__).with_name("holidays.yaml"))
     return {
-        int(year): _Year(bool(row["published"]), frozenset(row["off"]), frozenset(row["work"]))
-        for year, row in rows.items()
+        int(year): _Year(bool(row["published"]), _days(row["off"]), _days(row["work"])) for year, row in rows.items()
     }

@@ -10,12 +10,38 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml import CollectionEndEvent, CollectionStartEvent, MappingNode, Node, ScalarNode, SequenceNode
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # libyaml's: every process reads every service
+from yaml.error import MarkedYAMLError, YAMLError
+from yaml.resolver import BaseResolver
 
 _TAG = "tag:yaml.org,2002:"
+DEEPEST = 100  # levels
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})")
+
+
+class _Loader(CParser, BaseResolver):
+    """libyaml's parser with the plain words of YAML 1.2: `no`, `on` and 12:30 are texts."""
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        BaseResolver.__init__(self)
+
+
+for _name, _form, _begins in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", "~nN"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+    ("timestamp", r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "0123456789"),
+):
+    _Loader.add_implicit_resolver(
+        _TAG + _name, re.compile(f"^(?:{_form})$"), [*_begins, *([""] if _name == "null" else [])]
+    )
 
 
 @dataclass(frozen=True)
@@ -56,7 +82,7 @@ def read(file: Path) -> Sheet:
     """Read one file. What is wrong with it is in `findings`; nothing is raised but OSError."""
     sheet = Sheet(file)
     try:
-        node = YAML(typ="rt").compose(file.read_text(encoding="utf-8"))
+        node = _node(file.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         sheet.findings.append(Finding("", "yaml", "is not UTF-8"))
         return sheet
@@ -76,6 +102,26 @@ def read(file: Path) -> Sheet:
     else:
         sheet.findings.append(Finding("", "yaml", "must be a mapping of keys to values"))
     return sheet
+
+
+def _node(text: str) -> Node | None:
+    """Raises RecursionError before libyaml's composer, which knows no limit, is asked for too much."""
+    depth, events = 0, _Loader(text)
+    while event := events.get_event():
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            raise RecursionError
+    node: Node | None = _Loader(text).get_single_node()
+    return node
+
+
+def facts(file: Path) -> dict[str, Any]:
+    """The data of a file of our own. Raises ValueError with the first thing that is wrong with it, and its line."""
+    sheet = read(file)
+    for finding in sheet.findings:
+        raise ValueError(f"{file.name}:{sheet.line(finding.path)}: {finding.message}")
+    data: dict[str, Any] = sheet.data
+    return data
 
 
 class _Reader:

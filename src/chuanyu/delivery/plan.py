@@ -8,8 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
+from chuanyu.core import sheet
 from chuanyu.core.service import NODES, Service
 from chuanyu.core.text import Text
 
@@ -78,7 +77,7 @@ class Plan:
 @cache
 def load(file: Path = FILE) -> Plan:
     """Read the plan. Raises PlanError with everything that is wrong with it."""
-    data = YAML(typ="safe", pure=True).load(file)
+    data = sheet.facts(file)
     try:
         plan = _plan(data)
     except (KeyError, TypeError) as error:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 from django.db.models import Count
-from ruamel.yaml import YAML
 
+from chuanyu.core import sheet
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
 from chuanyu.identity.actor import Actor
@@ -47,7 +47,7 @@ def agencies(node: str | None = None) -> dict[str, AgencyView]:
 @cache
 def declared_agencies() -> tuple[AgencyView, ...]:
     """What agencies.yaml declares: the lead units the plan names, at both nodes."""
-    data = YAML(typ="safe", pure=True).load(AGENCIES_FILE)
+    data = sheet.facts(AGENCIES_FILE)
     return tuple(
         AgencyView(node, code, Text(zh=row["zh"], en=row["en"]), row.get("uscc", ""))
         for node in NODES
