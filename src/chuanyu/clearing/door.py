@@ -173,7 +173,7 @@ class Door:
     async def _account(self, book: str, name: str) -> int:
         known = self._accounts.setdefault(book, {})
         if name not in known:
-            ask = "SELECT id FROM ledger.account WHERE book = ledger.number($1) AND name = $2"
+            ask = "SELECT id FROM ledger.account WHERE book = ledger.number($1) AND name = $2 AND name <> ''"
             found = await self._with(lambda connection: connection.fetchval(ask, book, name))
             if found is None:
                 raise Refused(422, "unknown_account", f"没有账户 {name}。", f"There is no account {name}.")
