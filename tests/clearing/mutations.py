@@ -130,7 +130,7 @@ MUTATIONS = (
          "test_instructions.py::test_what_comes_before_what_it_refers_to_waits"),
     code("a mirrored reversal needs money", "posting", "if instruction.side == Side.PAYEE and kind in (Kind.REVERSE, Kind.ADJUST):",
          "if False:", "test_instructions.py::test_a_mirrored_reversal_cannot_be_refused"),
-    code("a case is not told of an expiry", "posting", "for handler in _expired:", "for handler in ():",
+    code("a case is not told of an expiry", "handlers", "for handler in _expired:", "for handler in ():",
          "test_instructions.py::test_a_reservation_that_runs_out_of_time_is_given_back_and_its_case_told"),
     # --- windows, orders, differences
     code("a case slips into a signed window", "windows", "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 2))", "SELECT %s",

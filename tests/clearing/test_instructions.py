@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from town import AGENCY, BOOK, CASE, SERVICE, Town
 
-from chuanyu.clearing import actions, batches, posting, queries
+from chuanyu.clearing import actions, batches, handlers, posting, queries
 from chuanyu.clearing.models import Instruction, Order
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
@@ -93,7 +93,7 @@ def test_a_reservation_that_runs_out_of_time_is_given_back_and_its_case_told(tow
     with town.at("chongqing"):
         assert [posting.expire(), posting.expire()] == [1, 0]
     assert town.status("chongqing", held) == ("expired", "expired")
-    assert [i.pk for what, i in town.heard if what == "expired"] == [held]
+    assert [i.id for what, i in town.heard if what == "expired"] == [held]
     assert account(town, "chongqing", "fund").reserved == 0
     town.sound()
 
@@ -107,7 +107,7 @@ def test_a_crash_between_expiry_and_telling_tells_later(town: Town) -> None:
 
         assert sql("SELECT ledger.expire(book) FROM ledger.book") == [(1,)]  # … and the worker dies here
         posting.expire()
-    assert [i.pk for what, i in town.heard if what == "expired"] == [held]
+    assert [i.id for what, i in town.heard if what == "expired"] == [held]
 
 
 def test_a_reversal_in_parts_never_more_than_the_whole(town: Town) -> None:
@@ -211,11 +211,11 @@ def test_an_answer_that_cannot_be_stored_does_not_hold_up_the_others(
     bad, good = town.pay("chongqing", 5), town.pay("chongqing", 6)
     broken = [True]
 
-    def handler(instruction: Instruction) -> None:
-        if instruction.pk == bad and broken:
+    def handler(transfer: queries.Transfer) -> None:
+        if transfer.id == bad and broken:
             raise RuntimeError("the case's code fails")
 
-    monkeypatch.setattr(posting, "_settled", [handler])
+    monkeypatch.setattr(handlers, "_settled", [handler])
     with town.at("chongqing"):
         assert posting.work() == 1
     assert (town.status("chongqing", bad)[0], town.status("chongqing", good)[0]) == ("waiting", "posted")

@@ -4,7 +4,7 @@
 between the two only asks the ledger again and gets the same answer. One poster per book: an advisory lock keeps a second one out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
@@ -12,35 +12,18 @@ from django.db import connection, transaction
 from django.db.utils import IntegrityError, OperationalError
 from django.utils import timezone
 
-from chuanyu.clearing import batches, booking, legs, orders, prepaid
+from chuanyu.clearing import batches, booking, handlers, legs, orders, prepaid, queries
 from chuanyu.clearing.batches import Posting
 from chuanyu.clearing.models import NO_CASE, Instruction
 from chuanyu.clearing.reasons import CODES
 from chuanyu.identity import sql
 
-__all__ = ["Instruction", "expire", "expired", "settled", "work"]
-
 BATCH = 500  # the knee of the curve: fewer cost a tenth more each, more gain little
 UNKNOWN_TRANSFER = 11
 
 Kind, Side, Status = Instruction.Kind, Instruction.Side, Instruction.Status
-Handler = Callable[[Instruction], None]
-_settled: list[Handler] = []
-_expired: list[Handler] = []
 
 log = structlog.get_logger("chuanyu.clearing")
-
-
-def settled(handler: Handler) -> Handler:
-    """Register `handler(instruction)` for instructions of cases; it runs in the transaction that stores the ledger's answer."""
-    _settled.append(handler)
-    return handler
-
-
-def expired(handler: Handler) -> Handler:
-    """Register `handler(instruction)` for a case's reservation that ran out of time; it runs when that is stored."""
-    _expired.append(handler)
-    return handler
 
 
 def work() -> int:
@@ -148,8 +131,7 @@ def _store_one(id_: UUID, status: int) -> int:
     if status == 0:
         _follow(fresh)
     if fresh.case != NO_CASE:
-        for handler in _settled:
-            handler(fresh)
+        handlers.tell_settled(queries.transfer(fresh))
     return 1
 
 
@@ -232,5 +214,4 @@ def _store_expiry(id_: UUID) -> None:
     pending.status, pending.ended, pending.reason = Status.EXPIRED, "expire", "expired"
     pending.save(update_fields=["status", "ended", "reason"])
     if pending.case != NO_CASE:
-        for handler in _expired:
-            handler(pending)
+        handlers.tell_expired(queries.transfer(pending))
