@@ -14,6 +14,7 @@ from chuanyu.clearing.models import Instruction, Order
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.service import NODES
+from chuanyu.exchange.models import Inbox
 
 ALICE, BOB = f"person/{uuid7()}", f"person/{uuid7()}"
 
@@ -293,6 +294,31 @@ def test_a_prepayment_is_used_alarms_and_is_filled_up_when_the_window_is_paid(to
     assert (balances["topup/sichuan/hrss"], balances["prepaid/sichuan/hrss"]) == (0, 60000000)
     assert balances["fund"] == 200000000 - 60000000 - 54000000
     town.sound()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"amount": 0}, {"amount": -5}, {"amount": 10**15 + 1}, {"unit": "x" * 17}, {"unit": ""}, {"yellow": "NaN"}, {"red": "1.1"}],
+    ids=str,
+)  # fmt: skip
+def test_what_no_prepayment_can_be_is_refused(town: Town, change: dict[str, Any]) -> None:
+    """The other node says so, with its signature; it is kept as refused and holds up nothing."""
+    from chuanyu.clearing import letters
+
+    body = {"id": str(uuid7()), "amount": 5, "unit": "CNY", "yellow": "0.7", "red": "0.9"} | change
+    with town.at("chongqing"):
+        letters.send(
+            own="chongqing/hrss",
+            peer="sichuan/hrss",
+            service=SERVICE,
+            action=letters.PREPAID,
+            document=body,
+            stream="prepaid",
+        )
+    town.link.settle()
+    with town.at("sichuan"):
+        assert [row.error["code"] for row in Inbox.objects.filter(state=Inbox.REFUSED)] == ["malformed"]
+        assert queries.gauges() == []
 
 
 def test_a_prepayment_the_fund_does_not_have_is_refused(town: Town) -> None:

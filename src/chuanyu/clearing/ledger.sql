@@ -210,8 +210,9 @@ BEGIN
     SELECT w.state, w.opened INTO s, moment FROM ledger.window w WHERE w.book = p_book AND w.id = p_window FOR SHARE;
     wrong := CASE WHEN s IS NULL THEN 18 WHEN s = 2 OR (s = 1 AND NOT p_mirror) THEN 17 ELSE 0 END;
   END IF;
-  SELECT array_agg(l.id), array_agg(l.balance), array_agg(l.pending_out), array_agg(l.pending_in), array_agg(l.floor),
-         array_agg(l.ceiling), array_agg(l.seq), array_agg(l.closed), array_agg(l.unit), array_agg(false),
+  SELECT array_agg(l.id), array_agg(l.balance), array_agg(l.pending_out), array_agg(l.pending_in),
+         array_agg(greatest(l.floor, -4000000000000000000)), array_agg(least(l.ceiling, 4000000000000000000)),  -- nothing overflows
+         array_agg(l.seq), array_agg(l.closed), array_agg(l.unit), array_agg(false),
          greatest(clock_timestamp(), max(l.at), moment)   -- never before the window, nor before an account's last entry
     INTO acc, bal, po, pi, flo, cei, sq, cl, un, tou, moment
     FROM (SELECT * FROM ledger.account WHERE book = p_book AND id = ANY (p_debit || p_credit) ORDER BY id FOR NO KEY UPDATE) l;
