@@ -41,7 +41,7 @@ class Town:
     def __init__(self, link: Link, *, day: str = "2025-03-10") -> None:
         self.link = link
         self.on_its_way: list[Carried] = []
-        self.heard: list[tuple[str, Instruction]] = []  # what the case engine would be told
+        self.heard: list[tuple[str, queries.Transfer]] = []  # what the case engine would be told
         self.turn(day)
         for node in NODES:
             with self.at(node):

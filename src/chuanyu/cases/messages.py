@@ -13,7 +13,8 @@ from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
 from chuanyu.cases.replay import ACT, NOWHERE, POSTING_REFUSED, Fork, Gap, Invalid, advance, resolve
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ATTACHMENT, EVENTS, REQUEST
-from chuanyu.clearing.posting import Instruction, settled
+from chuanyu.clearing.handlers import settled
+from chuanyu.clearing.queries import Transfer
 from chuanyu.core import days
 from chuanyu.core.canonical import digest
 from chuanyu.core.text import Text
@@ -191,14 +192,14 @@ def take_attachment(envelope: Envelope, person: UUID | None) -> None:
 
 
 @settled
-def money_settled(instruction: Instruction) -> None:
+def money_settled(transfer: Transfer) -> None:
     """The ledger answered: let the hand-over leave, or take the case back. The payee's mirror changes nothing more."""
-    if instruction.side != Instruction.Side.PAYER or instruction.case is None:
+    if transfer.side != "payer":
         return
-    if instruction.status == Instruction.Status.POSTED:
-        actions.posted(instruction.case, instruction.sequence)
+    if transfer.status == "posted":
+        actions.posted(transfer.case, transfer.sequence)
     else:
-        actions.posting_refused(instruction.case, instruction.sequence, instruction.reason)
+        actions.posting_refused(transfer.case, transfer.sequence, transfer.reason)
 
 
 # ---- inside

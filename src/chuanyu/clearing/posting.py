@@ -4,43 +4,26 @@
 between the two only asks the ledger again and gets the same answer. One poster per book: an advisory lock keeps a second one out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.utils import IntegrityError, OperationalError
 from django.utils import timezone
 
-from chuanyu.clearing import batches, booking, legs, orders, prepaid
+from chuanyu.clearing import batches, booking, handlers, legs, orders, prepaid, queries
 from chuanyu.clearing.batches import Posting
 from chuanyu.clearing.models import NO_CASE, Instruction
 from chuanyu.clearing.reasons import CODES
 from chuanyu.identity import sql
 
-__all__ = ["Instruction", "expire", "expired", "settled", "work"]
-
 BATCH = 500  # the knee of the curve: fewer cost a tenth more each, more gain little
 UNKNOWN_TRANSFER = 11
 
 Kind, Side, Status = Instruction.Kind, Instruction.Side, Instruction.Status
-Handler = Callable[[Instruction], None]
-_settled: list[Handler] = []
-_expired: list[Handler] = []
 
 log = structlog.get_logger("chuanyu.clearing")
-
-
-def settled(handler: Handler) -> Handler:
-    """Register `handler(instruction)` for instructions of cases; it runs in the transaction that stores the ledger's answer."""
-    _settled.append(handler)
-    return handler
-
-
-def expired(handler: Handler) -> Handler:
-    """Register `handler(instruction)` for a case's reservation that ran out of time; it runs when that is stored."""
-    _expired.append(handler)
-    return handler
 
 
 def work() -> int:
@@ -148,8 +131,7 @@ def _store_one(id_: UUID, status: int) -> int:
     if status == 0:
         _follow(fresh)
     if fresh.case != NO_CASE:
-        for handler in _settled:
-            handler(fresh)
+        handlers.tell_settled(queries.transfer(fresh))
     return 1
 
 
@@ -211,13 +193,13 @@ def take_back(instruction: Instruction) -> None:
 
 def expire() -> int:
     """Give back what reservations hold beyond their time, in every book, and tell their cases. Returns how many were given back."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(sum(ledger.expire(book)), 0) FROM ledger.book")
-        (count,) = cursor.fetchone()
+    # a statement for each book: none waits for another's locks, and each can run where its book lies
+    books = sql.rows("SELECT book FROM ledger.book ORDER BY book", [])
+    count = sum(sql.rows("SELECT ledger.expire(%s)", [book])[0][0] for (book,) in books)
     over = Instruction.objects.filter(kind=Kind.PENDING, status=Status.POSTED, ended="", side=Side.PAYER)
     for pending in over.filter(expires__lte=timezone.now()).order_by("expires")[:BATCH]:
         _store_expiry(pending.pk)
-    return int(count)
+    return count
 
 
 @transaction.atomic
@@ -232,5 +214,4 @@ def _store_expiry(id_: UUID) -> None:
     pending.status, pending.ended, pending.reason = Status.EXPIRED, "expire", "expired"
     pending.save(update_fields=["status", "ended", "reason"])
     if pending.case != NO_CASE:
-        for handler in _expired:
-            handler(pending)
+        handlers.tell_expired(queries.transfer(pending))

@@ -56,27 +56,29 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 def transfers(cases: Iterable[UUID]) -> list[Transfer]:
     """The transfers of these cases at this node, oldest first."""
     rows = Instruction.objects.filter(case__in=list(cases)).select_related("order", "window").order_by("at")
-    return [
-        Transfer(
-            id=r.id,
-            case=r.case,
-            sequence=r.sequence,
-            name=r.name,
-            amount=Money(r.amount),
-            unit=r.unit,
-            payer=r.payer,
-            payee=r.payee,
-            status=r.status,
-            reason=r.reason,
-            settled=r.settled,
-            order=r.order.number if hasattr(r, "order") else "",
-            kind=r.kind,
-            of=r.of,
-            side=r.side,
-            period=r.period,
-        )
-        for r in rows
-    ]
+    return [transfer(row) for row in rows]
+
+
+def transfer(row: Instruction) -> Transfer:
+    """An instruction as others see it."""
+    return Transfer(
+        id=row.id,
+        case=row.case,
+        sequence=row.sequence,
+        name=row.name,
+        amount=Money(row.amount),
+        unit=row.unit,
+        payer=row.payer,
+        payee=row.payee,
+        status=str(row.status),
+        reason=row.reason,
+        settled=row.settled,
+        order=row.order.number if hasattr(row, "order") else "",
+        kind=str(row.kind),
+        of=row.of,
+        side=str(row.side),
+        period=row.period,
+    )
 
 
 def waiting(case: UUID, sequence: int) -> bool:
@@ -160,6 +162,17 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     note: str
 
 
+class BankLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a bank's answer that does not fit. direction: out | in; `amount` in fen; `problem` says why."""
+
+    reference: str
+    number: str
+    direction: str
+    amount: int
+    day: date
+    problem: str
+
+
 def windows(*, agency: str | None = None, service: str | None = None, unfinished: bool = False) -> list[Window]:
     """Windows, newest period first; of one agency ("hrss") or service; `unfinished`: not yet reconciled."""
     rows = models.Window.objects.order_by("-period", "service", "peer").prefetch_related("orders", "differences")
@@ -205,9 +218,15 @@ def orders(*, agency: str | None = None, unfinished: bool = False) -> list[Order
     return [_order(row) for row in rows]
 
 
-def problems() -> list[models.BankLine]:
-    """Lines of the banks' answers that fit no order."""
-    return list(models.BankLine.objects.exclude(problem="").order_by("-day", "pk"))
+def problems() -> list[BankLine]:
+    """Lines of the banks' answers that fit no order, newest first."""
+    rows = models.BankLine.objects.exclude(problem="").order_by("-day", "pk")
+    return [
+        BankLine(
+            reference=r.reference, number=r.number, direction=r.direction, amount=r.amount, day=r.day, problem=r.problem
+        )
+        for r in rows
+    ]
 
 
 def gauges(*, agency: str | None = None) -> list[prepaid.Gauge]:
