@@ -47,7 +47,7 @@ def test_a_tap_away_is_priced_paid_settled_and_the_same_at_both_nodes(depot: Dep
     assert [depot.window(node).state for node in NODES] == ["closed", "closed"]
     with depot.at("sichuan"):
         assert [(o.payer, o.amount) for o in Order.objects.all()] == [("sichuan/transport", 460)]
-    assert depot.reconciled() == [(True, 4, 460), (True, 0, 0)] + [(True, 0, 0), (True, 4, 460)][::-1]
+    assert depot.reconciled() == [(True, 0, 0), (True, 4, 460)] * 2
     depot.sound()
 
 
