@@ -7,9 +7,10 @@ same that everything else uses.
 import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+
+import msgspec
 
 from chuanyu.core.documents import Document, DocumentError, FieldError, fields
 from chuanyu.core.documents.decoding import cell, unknown
@@ -26,8 +27,7 @@ _REMEMBERED = 50_000  # values of one field that are kept read; a card's number 
 Cells = Sequence[str]  # one text for each field of the document, in its order
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A row that is what it should be. `key` identifies it; rows of one `chain` follow on each other, in the order of `place`."""
 
     key: str
@@ -35,17 +35,10 @@ class Row:
     payer: str  # "" where nobody pays
     subject: str
     day: date
-    time: str
+    chain: str
+    place: str  # day, time and key, so that texts compare as the rows happened
     document: Document
     cells: tuple[str, ...]
-
-    @property
-    def chain(self) -> tuple[str, str, str]:
-        return self.by, self.payer, self.subject
-
-    @property
-    def place(self) -> tuple[str, str, str]:
-        return self.day.isoformat(), self.time, self.key
 
 
 class Reader:
@@ -88,17 +81,13 @@ class Reader:
                 known[text] = value
         if errors:
             raise DocumentError(errors)
-        document = self.cls(**values)
-        return Row(
-            key="|".join([str(values[name]) for name in self.batch.key]),
-            by=str(values[self.batch.by]),
-            payer=str(values[self._payer]) if self._payer else "",
-            subject=str(values[self.batch.subject]),
-            day=values[self.batch.day],
-            time=values[self.batch.time] if self.batch.time else "",
-            document=document,
-            cells=tuple(cells),
-        )
+        batch, day = self.batch, values[self.batch.day]
+        key = "|".join([str(values[name]) for name in batch.key])
+        by, subject = str(values[batch.by]), str(values[batch.subject])
+        payer = str(values[self._payer]) if self._payer else ""
+        time = values[batch.time] if batch.time else ""
+        chain, place = f"{by} {payer} {subject}", f"{day} {time} {key}"
+        return Row(key, by, payer, subject, day, chain, place, self.cls(**values), tuple(cells))
 
     def group(self, cells: Cells) -> str:
         """What decides which rows must be looked at together, before they are read."""
@@ -125,7 +114,7 @@ class History:
         assert service.batch is not None
         self.wanted = service.batch.history
         self.days = timedelta(days=self.wanted.days if self.wanted else 0)
-        self._chains: dict[tuple[str, str, str], tuple[list[tuple[str, str, str]], dict[tuple[str, str, str], Any]]] = {}
+        self._chains: dict[str, tuple[list[str], dict[str, Any]]] = {}
         if self.wanted:
             document = service.documents[self.wanted.document]
             (listed,) = (field for field in fields(document.cls) if field.name == self.wanted.field)
@@ -137,19 +126,29 @@ class History:
         """From now on it is one of those before."""
         if not self.wanted:
             return
-        places, items = self._chains.setdefault(row.chain, ([], {}))
+        found = self._chains.get(row.chain)
+        if found is None:
+            found = self._chains[row.chain] = ([], {})
+        places, items = found
         insort(places, row.place)
-        items[row.place] = self._item(**{name: getattr(row.document, name) for name in self._names})
+        items[row.place] = row.document
 
     def before(self, row: Row) -> Document | None:
         """The document a rule takes: the newest ones, as many as it can hold; None where there are none."""
-        places, items = self._chains.get(row.chain, ([], {}))
-        if not self.wanted or not places:
+        known = self._chains.get(row.chain)
+        if self.wanted is None or known is None:
             return None
+        places, items = known
         last = bisect_right(places, row.place)
-        first = bisect_left(places, ((row.day - self.days).isoformat(),), hi=last)
+        first = bisect_left(places, (row.day - self.days).isoformat(), hi=last)
         found = places[max(first, last - self._most) : last]
-        return self._cls(**{self.wanted.field: tuple([items[place] for place in found])}) if found else None
+        if not found:
+            return None
+        for place in found:
+            item = items[place]
+            if type(item) is not self._item:  # most rows are nobody's past: they become an item when they are
+                items[place] = self._item(**{name: getattr(item, name) for name in self._names})
+        return self._cls(**{self.wanted.field: tuple([items[place] for place in found])})
 
 
 class Kept(Parameters):

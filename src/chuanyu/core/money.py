@@ -109,8 +109,9 @@ class Money:
             return NotImplemented
         if isinstance(factor, int):
             return Money(self.fen * factor)
-        if isinstance(factor, Decimal):
-            return Amount(Fraction(self.fen)) * factor
+        if isinstance(factor, Decimal) and factor.is_finite():
+            above, below = factor.as_integer_ratio()
+            return Amount(Fraction(self.fen * above, below))
         return NotImplemented
 
     __rmul__ = __mul__
