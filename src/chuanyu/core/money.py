@@ -109,7 +109,7 @@ class Money:
             return NotImplemented
         if isinstance(factor, int):
             return Money(self.fen * factor)
-        if isinstance(factor, Decimal) and factor.is_finite():
+        if isinstance(factor, Decimal):
             above, below = factor.as_integer_ratio()
             return Amount(Fraction(self.fen * above, below))
         return NotImplemented
