@@ -75,7 +75,7 @@ def _rules(declared: Declared, batch: Batch, rules: dict[str, Rule]) -> Iterator
         if not set(rule.outcomes) <= allowed:
             message = f"rule {name!r} may give {', '.join(sorted(allowed))} for a row of a file, and nothing else"
             yield Finding(f"batch.{at}", "batch", message)
-        for taken in rule.documents:
+        for taken in rule.documents if takes <= declared.documents.keys() else ():
             if taken not in takes and taken not in rule.optional:
                 yield Finding(f"batch.{at}", "batch", f"rule {name!r} takes {taken!r}, which no row of a file brings")
 
