@@ -66,13 +66,21 @@ class Depot:
     def clerk(self, node: str, role: str = "clerk", agency: str = AGENCY) -> Actor:
         return Actor(kind="staff", user=f"{role}-{agency}", node=node, agency=agency, roles=frozenset({role}))
 
-    def upload(self, node: str, content: bytes | list[tuple[str, ...]], *, name: str = "taps.csv", **who: Any) -> Upload:
+    def upload(
+        self, node: str, content: bytes | list[tuple[str, ...]], *, name: str = "taps.csv", **who: Any
+    ) -> Upload:
         """Upload at a node; judged later, by `work`."""
         made, _ = self.uploaded(node, content, name=name, **who)
         return made
 
     def uploaded(
-        self, node: str, content: bytes | list[tuple[str, ...]], *, name: str = "taps.csv", packed: bool = False, **who: Any
+        self,
+        node: str,
+        content: bytes | list[tuple[str, ...]],
+        *,
+        name: str = "taps.csv",
+        packed: bool = False,
+        **who: Any,
     ) -> tuple[Upload, bool]:
         body = csv_of(content) if isinstance(content, list) else content
         body = gzip.compress(body) if packed else body

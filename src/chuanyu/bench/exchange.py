@@ -8,24 +8,20 @@ same run: the same server echoing a body, openssl's bare signatures, pgbench's b
 
 import os
 import re
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg
 
 from chuanyu.bench.load import Load, Result
-from chuanyu.bench.nodes import two_nodes
+from chuanyu.bench.nodes import last_line, two_nodes
 from chuanyu.core.numbers import make_person_number
 from chuanyu.core.service import NODES
 from chuanyu.exchange import compact as agreement
@@ -101,7 +97,7 @@ def _load(port: int, path: str, bodies: list[str], clients: int, token: str = ""
         [sys.executable, "-m", "chuanyu.bench.load"], input=msgspec.json.encode(load), capture_output=True
     )
     if done.returncode:
-        raise cli.Stop(f"the load failed: {_end(done.stderr.decode(errors='replace'))}")
+        raise cli.Stop(f"the load failed: {last_line(done.stderr.decode(errors='replace'))}")
     result = msgspec.json.decode(done.stdout, type=Result)
     if result.failed or result.exhausted:
         raise cli.Stop(f"{result.failed} requests were refused: {result.first_failure or 'the bodies ran out'}")
@@ -114,7 +110,7 @@ def _verified(here: place.Place) -> str:
         [sys.executable, "-m", "chuanyu.node.cli", "log", "verify", "--at", here.node], capture_output=True, text=True
     )
     if done.returncode:
-        raise cli.Stop(f"the log of {here.node} is wrong after the measurement: {_end(done.stderr)}")
+        raise cli.Stop(f"the log of {here.node} is wrong after the measurement: {last_line(done.stderr)}")
     return done.stdout.splitlines()[0].partition(": ")[2]
 
 
@@ -180,5 +176,5 @@ def _pgbench(here: place.Place) -> float:
     )
     found = re.search(r"tps = ([0-9.]+)", done.stdout)
     if found is None:
-        raise cli.Stop(f"pgbench said nothing: {_end(done.stderr)}")
+        raise cli.Stop(f"pgbench said nothing: {last_line(done.stderr)}")
     return round(float(found[1]))

@@ -94,7 +94,7 @@ def two_nodes() -> Iterator[dict[str, place.Place]]:
         until = time.monotonic() + START_SECONDS
         while "answer." not in log.read_text():
             if up.poll() is not None or time.monotonic() > until:
-                raise cli.Stop(f"the nodes to measure did not start: {_end(log.read_text())}")
+                raise cli.Stop(f"the nodes to measure did not start: {last_line(log.read_text())}")
             time.sleep(0.1)
         yield {node: place.Place.load(node) for node in NODES}
     finally:
@@ -120,7 +120,7 @@ def _free_base() -> int:
     raise cli.Stop("no free ports between 20050 and 21051")
 
 
-def _end(text: str) -> str:
+def last_line(text: str) -> str:
     """The last line a program said: mostly why it ended."""
     lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"

@@ -51,7 +51,12 @@ def run() -> dict[str, Any]:
         volume.write(lines, file, total=rows, progress=sys.stderr)
         command = [sys.executable, "-c", _FUND, PAYER, AGENCY, SERVICE]
         subprocess.run(command, check=True, env=_env(places[PAYER]), capture_output=True)
-        figures: dict[str, Any] = {"cores": os.cpu_count(), "aim": AIM, "rows": rows, "MB": round(file.stat().st_size / 1e6, 1)}
+        figures: dict[str, Any] = {
+            "cores": os.cpu_count(),
+            "aim": AIM,
+            "rows": rows,
+            "MB": round(file.stat().st_size / 1e6, 1),
+        }
         figures |= _measure(places, file)
         figures["rows/s, all of it"] = round(rows / figures["s until both nodes have compared every row"])
         figures |= _copy(places[PAYEE], file)
@@ -61,32 +66,40 @@ def run() -> dict[str, Any]:
 
 
 def _measure(places: dict[str, place.Place], file: Path) -> dict[str, Any]:
-    with psycopg.connect(places[PAYEE].database_url, autocommit=True) as payee:
-        with psycopg.connect(places[PAYER].database_url, autocommit=True) as payer:
-            began = time.perf_counter()
-            seconds: dict[str, float] = {}
+    with (
+        psycopg.connect(places[PAYEE].database_url, autocommit=True) as payee,
+        psycopg.connect(places[PAYER].database_url, autocommit=True) as payer,
+    ):
+        began = time.perf_counter()
+        seconds: dict[str, float] = {}
 
-            def reached(name: str, of: psycopg.Connection[Any], statement: str) -> None:
-                _until(lambda: bool(_one(of, statement)))
-                seconds[f"s until {name}"] = round(time.perf_counter() - began, 1)
+        def reached(name: str, of: psycopg.Connection[Any], statement: str) -> None:
+            _until(lambda: bool(_one(of, statement)))
+            seconds[f"s until {name}"] = round(time.perf_counter() - began, 1)
 
-            _upload(places[PAYEE], file)
-            seconds["s until uploaded, read and sorted, safe on disk"] = round(time.perf_counter() - began, 1)
-            reached("each row counted once and priced", payee, "SELECT bool_and(state = 'done') FROM clearing_upload")
-            reached("the payer has checked every row", payer, f"SELECT {_pages(payee)} = count(*) FROM clearing_page WHERE state <> 'received'")
-            reached("every page is paid and mirrored", payee, "SELECT bool_and(state = 'paid') FROM clearing_page")
-            reached(
-                "the ledgers have posted all", payee, "SELECT NOT EXISTS (SELECT FROM clearing_instruction WHERE status = 'waiting')"
-            )
-            for node in (PAYEE, PAYER):
-                _close(places[node])
-            closed = "SELECT bool_and(state IN ('closed', 'settled', 'reconciled')) FROM clearing_window"
-            reached("both have signed the window", payer, closed)
-            equal = """SELECT count(*) = 2 AND bool_and((rows, total, sha256) = (their_rows, their_total, their_sha256))
-                         FROM clearing_reconciliation"""
-            _until(lambda: bool(_one(payee, equal)))
-            reached("both nodes have compared every row", payer, equal)
-            return seconds | _outcome(payee, payer)
+        _upload(places[PAYEE], file)
+        seconds["s until uploaded, read and sorted, safe on disk"] = round(time.perf_counter() - began, 1)
+        reached("each row counted once and priced", payee, "SELECT bool_and(state = 'done') FROM clearing_upload")
+        reached(
+            "the payer has checked every row",
+            payer,
+            f"SELECT {_pages(payee)} = count(*) FROM clearing_page WHERE state <> 'received'",
+        )
+        reached("every page is paid and mirrored", payee, "SELECT bool_and(state = 'paid') FROM clearing_page")
+        reached(
+            "the ledgers have posted all",
+            payee,
+            "SELECT NOT EXISTS (SELECT FROM clearing_instruction WHERE status = 'waiting')",
+        )
+        for node in (PAYEE, PAYER):
+            _close(places[node])
+        closed = "SELECT bool_and(state IN ('closed', 'settled', 'reconciled')) FROM clearing_window"
+        reached("both have signed the window", payer, closed)
+        equal = """SELECT count(*) = 2 AND bool_and((rows, total, sha256) = (their_rows, their_total, their_sha256))
+                     FROM clearing_reconciliation"""
+        _until(lambda: bool(_one(payee, equal)))
+        reached("both nodes have compared every row", payer, equal)
+        return seconds | _outcome(payee, payer)
 
 
 def _pages(payee: psycopg.Connection[Any]) -> int:
@@ -142,7 +155,7 @@ def _until(reached: Callable[[], bool]) -> None:
 
 
 def _one(connection: psycopg.Connection[Any], statement: str) -> Any:
-    row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
+    row = connection.execute(statement).fetchone()
     assert row is not None
     return row[0]
 
@@ -152,16 +165,22 @@ def _copy(at: place.Place, file: Path) -> dict[str, float]:
     url = place.socket_url("postgres", at.superuser_password, "chuanyu", at.sockets)
     columns = ", ".join(f"{name} text" for name in ("card", "issuer", "operator", "terminal"))
     seconds = {}
-    for name, key in (("a bare table", ""), ("one with an index on the key", "CREATE INDEX ON bench_taps (operator, terminal, counter)")):
+    for name, key in (
+        ("a bare table", ""),
+        ("one with an index on the key", "CREATE INDEX ON bench_taps (operator, terminal, counter)"),
+    ):
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("DROP TABLE IF EXISTS bench_taps")
-            connection.execute(  # type: ignore[call-overload]
+            connection.execute(
                 f"CREATE TABLE bench_taps ({columns}, counter bigint, day date, time time, fare numeric, mode text)"
             )
             if key:
-                connection.execute(key)  # type: ignore[call-overload]
+                connection.execute(key)
             began = time.perf_counter()
-            with file.open("rb") as source, connection.cursor().copy("COPY bench_taps FROM STDIN (FORMAT csv, HEADER)") as copy:
+            with (
+                file.open("rb") as source,
+                connection.cursor().copy("COPY bench_taps FROM STDIN (FORMAT csv, HEADER)") as copy,
+            ):
                 while chunk := source.read(CHUNK):
                     copy.write(chunk)
             seconds[f"s, COPY of the same file into {name}"] = round(time.perf_counter() - began, 2)

@@ -57,8 +57,12 @@ class Reader:
 
     def header(self, names: Sequence[str]) -> list[int | None]:
         """Where in a line each field stands; None for one that is left out. Raises DocumentError for an unknown, double or missing one."""
-        errors = [FieldError(name[:60], unknown(name[:60], self.names), "unknown") for name in names if name not in self.names]
-        errors += [_said(name, "twice", "出现了两次。", " stands there twice.") for name in {*names} if names.count(name) > 1]
+        errors = [
+            FieldError(name[:60], unknown(name[:60], self.names), "unknown") for name in names if name not in self.names
+        ]
+        errors += [
+            _said(name, "twice", "出现了两次。", " stands there twice.") for name in {*names} if names.count(name) > 1
+        ]
         for field in self.fields:
             if field.required and field.name not in names:
                 errors.append(_said(field.name, "required", "这一列缺少。", ": the column is missing."))
@@ -204,7 +208,9 @@ class Judge:
 
 def plain_cells(reader: Reader, row: Mapping[str, Any]) -> list[str]:
     """A row of JSON as the texts a CSV cell would have held."""
-    errors = [FieldError(str(k)[:60], unknown(str(k)[:60], reader.names), "unknown") for k in row if k not in reader.names]
+    errors = [
+        FieldError(str(k)[:60], unknown(str(k)[:60], reader.names), "unknown") for k in row if k not in reader.names
+    ]
     if errors:
         raise DocumentError(errors)
     words = {True: "true", False: "false", None: ""}

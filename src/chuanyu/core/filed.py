@@ -29,7 +29,9 @@ def _posting(view: Declared, batch: Batch) -> Iterator[Finding]:
         yield Finding("batch.posts", "batch", f"'batch' posts {batch.posts!r}, which 'clearing' doesn't declare")
         return
     if posting.payee != batch.by:
-        message = f"payee {posting.payee!r} of posting {posting.name!r} is not {batch.by!r}: who uploads a row is paid for it"
+        message = (
+            f"payee {posting.payee!r} of posting {posting.name!r} is not {batch.by!r}: who uploads a row is paid for it"
+        )
         yield Finding(f"{at}.payee", "batch", message)
     if posting.payer == posting.payee:
         yield Finding(f"{at}.payer", "batch", f"payer and payee of posting {posting.name!r} are the same")

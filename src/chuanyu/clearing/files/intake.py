@@ -177,7 +177,7 @@ def _sort(place: Path, reader: Reader, size: int, parts: int = 0) -> tuple[int, 
 
 
 def _read(file: Path, packed: bool, reader: Reader) -> Iterator[Line]:
-    raw: Any = gzip.open(file, "rb") if packed else file.open("rb")
+    raw: Any = gzip.open(file, "rb") if packed else file.open("rb")  # noqa: SIM115  the wrapper closes it
     # what is no UTF-8 is refused with its row; surrogates stand for it until then
     with io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
         lines = _Lines(text)

@@ -22,6 +22,7 @@ from chuanyu.core import days
 from chuanyu.core.batch import History, Judge, Reader, Row
 from chuanyu.core.documents import DocumentError
 from chuanyu.core.parameters import NoParameter
+from chuanyu.core.rules import RuleError
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.identity.actor import Actor
@@ -186,7 +187,8 @@ def decide(*, service: str, rows: Sequence[int], release: bool, actor: Actor, re
     kind = Kind.RELEASED if release else Kind.DROPPED
     said = reason.strip()[:500]
     store.note(
-        Note(kind=kind, upload=row.upload, line=row.line, key=row.key, code=kind, zh=said, en=said, by=actor.id) for row in held
+        Note(kind=kind, upload=row.upload, line=row.line, key=row.key, code=kind, zh=said, en=said, by=actor.id)
+        for row in held
     )
     actions.wake()
     return {str(kind): len(held), "total": total}
@@ -199,7 +201,10 @@ def _release(service: Service, held: Sequence[FileRow], reason: str) -> int:
     before, judge = store.history(service, reader, [row for _, row in rows]), Judge(service, days.today())
     to_pay = []
     for stored, row in rows:
-        stored.amount, stored.state = judge.amount(row, before.before(row)), State.COUNTED
+        try:
+            stored.amount, stored.state = judge.amount(row, before.before(row)), State.COUNTED
+        except (NoParameter, RuleError):
+            raise words.NO_PRICE from None
         before.add(row)
         if row.payer == peer() and reader.batch.posts:
             to_pay.append((row, stored.amount, reason))
@@ -207,5 +212,8 @@ def _release(service: Service, held: Sequence[FileRow], reason: str) -> int:
     for stored, row in rows:
         stored.page = page_of.get(row.key)
         stored.save(update_fields=["state", "amount", "page"])
-        Upload.objects.filter(pk=stored.upload).update(counted=F("counted") + 1, total=F("total") + (stored.amount or 0))
+        assert stored.upload is not None  # only what was uploaded here is held
+        Upload.objects.filter(pk=stored.upload).update(
+            counted=F("counted") + 1, total=F("total") + (stored.amount or 0)
+        )
     return sum(stored.amount or 0 for stored, _ in rows)

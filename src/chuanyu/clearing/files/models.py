@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from chuanyu.core.ids import uuid7
 
@@ -149,7 +150,7 @@ class RowNote(models.Model):
     zh = models.TextField()
     en = models.TextField()
     by = models.CharField(max_length=64, blank=True)
-    at = models.DateTimeField(db_default=models.functions.Now())
+    at = models.DateTimeField(db_default=Now())
 
     class Meta:
         indexes = (

@@ -115,7 +115,10 @@ def send(service: Service, *, day: date, rows: Sequence[tuple[Row, int, str]]) -
 
 
 def letter(service: Service, action: str, body: msgspec.Struct, fields: tuple[str, ...] = ()) -> None:
-    """Send to the service's agency at the other node. All pages of a service go in one stream, and so do all answers: their order says what counted before what."""
+    """Send to the service's agency at the other node.
+
+    All pages of a service go in one stream, and so do all answers: their order says what counted before what.
+    """
     exchange.send(
         to_agency=agency_of(service, peer()), from_agency=agency_of(service, here()), service=service.key, action=action,
         person=None, purpose=service.key, basis=sorted(service.basis), document=msgspec.to_builtins(body), fields=fields,
@@ -194,8 +197,9 @@ def _check(service: Service, page: Page, items: Sequence[Item]) -> list[Refusal]
         try:
             row = reader.read(item.cells)
         except (DocumentError, ValueError) as error:
-            wrong = error.errors[0].message if isinstance(error, DocumentError) else words.UNREADABLE
-            refuse(place, "malformed", wrong)
+            refuse(
+                place, "malformed", error.errors[0].message if isinstance(error, DocumentError) else words.UNREADABLE
+            )
             continue
         if (row.by, row.payer) != (peer(), here()):
             refuse(place, "not_ours", words.NOT_OURS)
@@ -221,7 +225,8 @@ def _check(service: Service, page: Page, items: Sequence[Item]) -> list[Refusal]
         stored.append(Stored(row=row, state=state, amount=item.amount, page=page.id, line=place))
     store.put(service.key, stored)
     store.note(
-        Note(kind=RowNote.Kind.DISPUTED, page=page.id, line=one.place, code=one.code, zh=one.zh, en=one.en) for one in refused
+        Note(kind=RowNote.Kind.DISPUTED, page=page.id, line=one.place, code=one.code, zh=one.zh, en=one.en)
+        for one in refused
     )
     return refused
 
@@ -275,7 +280,7 @@ def _answer_paid() -> int:
     for waiting in Page.objects.filter(state=State.PAYING).order_by("number")[:100]:
         with transaction.atomic():
             page = Page.objects.select_for_update().get(pk=waiting.pk)
-            status = Instruction.objects.values_list("status", "reason").get(pk=page.transfer)
+            status = Instruction.objects.values_list("status", "reason").get(pk=page.transfer or page.id)
             if page.state != State.PAYING or status[0] == Instruction.Status.WAITING:
                 continue
             if status[0] == Instruction.Status.POSTED:
@@ -328,7 +333,12 @@ def heard(envelope: Envelope, person: UUID | None) -> None:
             raise Refused("unknown_page", UNKNOWN)
         return
     _agreed(page, body)
-    page.accepted, page.amount, page.state, page.reason = body.accepted, body.amount, State(body.state), body.reason[:32]
+    page.accepted, page.amount, page.state, page.reason = (
+        body.accepted,
+        body.amount,
+        State(body.state),
+        body.reason[:32],
+    )
     page.transfer, page.period = body.transfer, body.period
     if page.state == State.PAID:
         page.paid = timezone.now()

@@ -100,7 +100,7 @@ def held(service: str, actor: Actor) -> list[HeldView]:
     assert found.batch is not None
     if not (_sees_all(actor) or actor.serves(found.batch.agency, here())):
         raise NOT_FOUND
-    names = [name for name in found.documents[found.batch.document].cls.__struct_fields__]
+    names = found.documents[found.batch.document].cls.__struct_fields__
     rows = FileRow.objects.filter(service=service, state=FileRow.State.HELD).order_by("pk")
     return [
         HeldView(

@@ -121,7 +121,10 @@ def _ask(window: Window, question: Question) -> dict[str, Any]:
 def _keep(
     window: Window, payer: str, ours: dict[UUID, Line], theirs: dict[UUID, Line], lines: Sequence[tuple[Any, ...]]
 ) -> Reconciliation:
-    sums = [(sum(p.rows for p in side.values()), sum(p.total for p in side.values()), _hash(side)) for side in (ours, theirs)]
+    sums = [
+        (sum(p.rows for p in side.values()), sum(p.total for p in side.values()), _hash(side))
+        for side in (ours, theirs)
+    ]
     (rows, total, sha256), (their_rows, their_total, their_sha256) = sums
     kept, _ = Reconciliation.objects.update_or_create(
         window=window.pk, payer=payer,
@@ -189,7 +192,18 @@ def adjust(*, page: UUID, key: str, actor: Actor, note: str) -> Instruction:
     )
     said = note.strip()[:500]
     store.note(
-        [Note(kind=RowNote.Kind.ADJUSTED, page=page, key=key, code=str(made.pk), zh=said, en=said, by=actor.id, field=WAITING)]
+        [
+            Note(
+                kind=RowNote.Kind.ADJUSTED,
+                page=page,
+                key=key,
+                code=str(made.pk),
+                zh=said,
+                en=said,
+                by=actor.id,
+                field=WAITING,
+            )
+        ]
     )
     return made
 

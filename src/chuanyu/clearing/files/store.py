@@ -14,7 +14,9 @@ from chuanyu.core.batch import History, Reader, Row
 from chuanyu.core.service import Service
 from chuanyu.identity import sql
 
-_ROWS = "COPY clearing_filerow (service, key, by, payer, subject, day, cells, state, amount, upload, line, page) FROM STDIN"
+_ROWS = (
+    "COPY clearing_filerow (service, key, by, payer, subject, day, cells, state, amount, upload, line, page) FROM STDIN"
+)
 _NOTES = "COPY clearing_rownote (upload, page, line, key, kind, field, code, zh, en, by) FROM STDIN"
 _KNOWN = "SELECT key, cells FROM clearing_filerow WHERE service = %s AND key = ANY(%s)"
 _BEFORE = """
@@ -79,7 +81,9 @@ def note(notes: Iterable[Note]) -> None:
     """Add what is said of rows."""
     with _copy(_NOTES) as copy:
         for one in notes:
-            copy.write_row((one.upload, one.page, one.line, one.key, one.kind, one.field, one.code, one.zh, one.en, one.by))
+            copy.write_row(
+                (one.upload, one.page, one.line, one.key, one.kind, one.field, one.code, one.zh, one.en, one.by)
+            )
 
 
 @contextmanager

@@ -53,7 +53,9 @@ def _history(draft: Draft, declared: Declared, batch: Batch, row: dict[str, Fiel
         return
     listed = before.get(batch.history.field)
     if listed is None or listed.kind != "list":
-        yield Finding("batch.history.field", "batch", f"{batch.history.field!r} is no list of {batch.history.document!r}")
+        yield Finding(
+            "batch.history.field", "batch", f"{batch.history.field!r} is no list of {batch.history.document!r}"
+        )
         return
     for field in listed.item:
         same = row.get(field.name)

@@ -16,7 +16,9 @@ def add_arguments(verbs: Any) -> None:
     """One sub-command each."""
     upload = verbs.add_parser("upload", help="take in a file of rows (CSV in UTF-8 or JSON lines; may be gzipped)")
     upload.add_argument("file", type=Path, metavar="FILE")
-    files = verbs.add_parser("files", help="uploads, pages that are not paid, and how closed windows compare row by row")
+    files = verbs.add_parser(
+        "files", help="uploads, pages that are not paid, and how closed windows compare row by row"
+    )
     results = verbs.add_parser("results", help="what became of every line of an upload, as CSV")
     results.add_argument("upload", type=UUID, metavar="UPLOAD")
     held = verbs.add_parser("held", help="rows that wait for an officer; --release or --drop decides, with --reason")
@@ -46,7 +48,9 @@ def _upload(options: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise cli.Stop(f"{options.file} can't be read: {error.strerror}.") from None
-    print(f"{taken.pk}: {taken.rows:,} rows{'' if new else f'; the same file was uploaded on {taken.received:%Y-%m-%d %H:%M}'}")
+    print(
+        f"{taken.pk}: {taken.rows:,} rows{'' if new else f'; the same file was uploaded on {taken.received:%Y-%m-%d %H:%M}'}"
+    )
     return 0
 
 
@@ -105,7 +109,9 @@ def _held(options: argparse.Namespace) -> int:
     rows = options.release or options.drop
     if rows:
         release = options.release is not None
-        decided = judging.decide(service=options.service, rows=rows, release=release, actor=actor, reason=options.reason)
+        decided = judging.decide(
+            service=options.service, rows=rows, release=release, actor=actor, reason=options.reason
+        )
         print(", ".join(f"{name}: {count}" for name, count in decided.items()))
         return 0
     for row in queries.held(options.service, actor):

@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     journey.add_argument("--run", type=int, metavar="N", help="which run's resident; 0 is the one of the sample data")
     journey.add_argument("--at", choices=NODES, default=os.environ.get("CHUANYU_NODE"))
     taps = subs.add_parser("taps", help="a CSV file of synthetic taps: one operator's day; no card in it exists")
-    bills = subs.add_parser("bills", help="JSON lines of synthetic hospital bills, line by line; no stay in it happened")
+    bills = subs.add_parser(
+        "bills", help="JSON lines of synthetic hospital bills, line by line; no stay in it happened"
+    )
     for maker in (taps, bills):
         maker.add_argument("--rows", type=int, default=10_000, metavar="N", help="how many (default: %(default)s)")
         maker.add_argument("--out", type=Path, required=True, metavar="FILE")
