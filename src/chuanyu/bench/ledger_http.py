@@ -31,12 +31,7 @@ def run(node: Any, *, tpcb: Callable[[], float]) -> dict[str, Any]:
 
     token = door.token(node.place.local_token, AGENCY)
     with _server(node) as port:
-        _call(
-            port,
-            token,
-            "accounts",
-            {"service": SERVICE, "accounts": [{"name": f"a{n}", "floor": None} for n in range(ACCOUNTS)]},
-        )
+        _call(port, token, "accounts", {"service": SERVICE, "accounts": [{"name": f"a{n}", "floor": None} for n in range(ACCOUNTS)]})
         _load(port, token, CLIENTS, 1.0)
         many, ratios = [], []
         for _ in range(ROUNDS):
@@ -66,19 +61,7 @@ def _server(node: Any) -> Iterator[int]:
         "CHUANYU_PROCESS": "gateway",
         "DJANGO_SETTINGS_MODULE": "chuanyu.node.settings",
     }
-    options = [
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--log-level",
-        "warning",
-        "--no-ws",
-        "--workers",
-        "1",
-        "--loop",
-        "uvloop",
-    ]
+    options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", "--no-ws", "--workers", "1", "--loop", "uvloop"]
     server = subprocess.Popen(
         [sys.executable, "-m", "granian", "--interface", "asgi", *options, "chuanyu.node.asgi:app"],
         env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -102,9 +85,7 @@ def _call(port: int, token: str, path: str, body: dict[str, Any]) -> None:
     import urllib.request
 
     url = f"http://127.0.0.1:{port}{PATH}/{path}"
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Authorization": f"Bearer {token}"}, method="POST"
-    )
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Authorization": f"Bearer {token}"}, method="POST")
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.status == 200
 
@@ -206,11 +187,7 @@ async def _clients(port: int, token: str, clients: int, seconds: float) -> dict[
     await asyncio.gather(*(client.done for client in made))
     took = time.perf_counter() - began
     times.sort()
-    return {
-        "rate": len(times) / took,
-        "p50": times[len(times) // 2] * 1000,
-        "p99": times[len(times) * 99 // 100] * 1000,
-    }
+    return {"rate": len(times) / took, "p50": times[len(times) // 2] * 1000, "p99": times[len(times) * 99 // 100] * 1000}
 
 
 if __name__ == "__main__":

@@ -5,187 +5,135 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
-    dependencies = []
+    dependencies = [
+    ]
 
     operations = [
         migrations.CreateModel(
-            name="Case",
+            name='Case',
             fields=[
-                ("id", models.UUIDField(primary_key=True, serialize=False)),
-                ("reference", models.CharField(max_length=24, unique=True)),
-                ("service", models.CharField(max_length=64)),
-                ("person", models.UUIDField()),
-                ("parties", models.JSONField(help_text='{"receiving": "sichuan/hrss", …}')),
-                ("filed_at", models.CharField(max_length=16)),
-                ("filed", models.DateTimeField()),
-                ("state", models.CharField(max_length=64)),
-                ("final", models.BooleanField(default=False)),
-                ("owner", models.CharField(blank=True, help_text='"sichuan/hrss"; empty when final', max_length=64)),
-                ("since", models.DateTimeField(help_text="when the state was entered")),
-                ("sequence", models.PositiveIntegerField()),
-                ("head", models.CharField(help_text="hash of the last event", max_length=64)),
-                ("shipped", models.PositiveIntegerField(default=0)),
-                (
-                    "posting",
-                    models.BooleanField(
-                        default=False, help_text="a transfer waits for the ledger; no step until it is settled"
-                    ),
-                ),
-                (
-                    "files",
-                    models.PositiveSmallIntegerField(
-                        default=0, help_text="attachments, so that a case without any is not searched for them"
-                    ),
-                ),
-                ("received", models.DateTimeField(null=True)),
-                ("due", models.DateField(null=True)),
-                ("provisional", models.BooleanField(default=False)),
-                ("escalated", models.DateTimeField(null=True)),
-                (
-                    "many",
-                    models.BooleanField(default=False, help_text="a person may have several open cases of the service"),
-                ),
-                (
-                    "acts_at",
-                    models.DateTimeField(
-                        help_text="when this node does the state's automatic step; the worker looks here", null=True
-                    ),
-                ),
+                ('id', models.UUIDField(primary_key=True, serialize=False)),
+                ('reference', models.CharField(max_length=24, unique=True)),
+                ('service', models.CharField(max_length=64)),
+                ('person', models.UUIDField()),
+                ('parties', models.JSONField(help_text='{"receiving": "sichuan/hrss", …}')),
+                ('filed_at', models.CharField(max_length=16)),
+                ('filed', models.DateTimeField()),
+                ('state', models.CharField(max_length=64)),
+                ('final', models.BooleanField(default=False)),
+                ('owner', models.CharField(blank=True, help_text='"sichuan/hrss"; empty when final', max_length=64)),
+                ('since', models.DateTimeField(help_text='when the state was entered')),
+                ('sequence', models.PositiveIntegerField()),
+                ('head', models.CharField(help_text='hash of the last event', max_length=64)),
+                ('shipped', models.PositiveIntegerField(default=0)),
+                ('posting', models.BooleanField(default=False, help_text='a transfer waits for the ledger; no step until it is settled')),
+                ('files', models.PositiveSmallIntegerField(default=0, help_text='attachments, so that a case without any is not searched for them')),
+                ('received', models.DateTimeField(null=True)),
+                ('due', models.DateField(null=True)),
+                ('provisional', models.BooleanField(default=False)),
+                ('escalated', models.DateTimeField(null=True)),
+                ('many', models.BooleanField(default=False, help_text='a person may have several open cases of the service')),
+                ('acts_at', models.DateTimeField(help_text="when this node does the state's automatic step; the worker looks here", null=True)),
             ],
         ),
         migrations.CreateModel(
-            name="Declaration",
+            name='Declaration',
             fields=[
-                ("hash", models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ("service", models.CharField(max_length=64)),
-                ("body", models.JSONField()),
-                ("since", models.DateTimeField(auto_now_add=True)),
+                ('hash', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('service', models.CharField(max_length=64)),
+                ('body', models.JSONField()),
+                ('since', models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name="Attachment",
+            name='Attachment',
             fields=[
-                ("id", models.UUIDField(primary_key=True, serialize=False)),
-                ("filename", models.CharField(max_length=200)),
-                ("media_type", models.CharField(max_length=64)),
-                ("size", models.PositiveIntegerField()),
-                ("sha256", models.CharField(max_length=64)),
-                ("content", models.BinaryField()),
-                ("by", models.CharField(max_length=64)),
-                ("node", models.CharField(max_length=16)),
-                ("at", models.DateTimeField()),
-                ("sequence", models.PositiveIntegerField(help_text="of the event that sealed its hash", null=True)),
-                ("shipped", models.BooleanField(default=False)),
-                (
-                    "case",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="attachments", to="cases.case"
-                    ),
-                ),
+                ('id', models.UUIDField(primary_key=True, serialize=False)),
+                ('filename', models.CharField(max_length=200)),
+                ('media_type', models.CharField(max_length=64)),
+                ('size', models.PositiveIntegerField()),
+                ('sha256', models.CharField(max_length=64)),
+                ('content', models.BinaryField()),
+                ('by', models.CharField(max_length=64)),
+                ('node', models.CharField(max_length=16)),
+                ('at', models.DateTimeField()),
+                ('sequence', models.PositiveIntegerField(help_text='of the event that sealed its hash', null=True)),
+                ('shipped', models.BooleanField(default=False)),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attachments', to='cases.case')),
             ],
         ),
         migrations.AddField(
-            model_name="case",
-            name="declaration",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="cases.declaration"),
+            model_name='case',
+            name='declaration',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='cases.declaration'),
         ),
         migrations.CreateModel(
-            name="Event",
+            name='Event',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("sequence", models.PositiveIntegerField()),
-                ("hash", models.CharField(max_length=64)),
-                ("body", models.JSONField()),
-                ("actor", models.CharField(blank=True, max_length=160)),
-                ("stored", models.DateTimeField(auto_now_add=True)),
-                (
-                    "case",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="cases.case"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sequence', models.PositiveIntegerField()),
+                ('hash', models.CharField(max_length=64)),
+                ('body', models.JSONField()),
+                ('actor', models.CharField(blank=True, max_length=160)),
+                ('stored', models.DateTimeField(auto_now_add=True)),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='cases.case')),
             ],
         ),
         migrations.CreateModel(
-            name="Request",
+            name='Request',
             fields=[
-                ("id", models.UUIDField(primary_key=True, serialize=False)),
-                ("act", models.CharField(max_length=64)),
-                ("documents", models.JSONField(default=dict)),
-                ("note", models.TextField(blank=True)),
-                ("by", models.CharField(help_text='"applicant" or a party', max_length=64)),
-                ("node", models.CharField(help_text="where it was made", max_length=16)),
-                ("at", models.DateTimeField()),
-                (
-                    "asked",
-                    models.CharField(blank=True, help_text="the owner at the other node it was sent to", max_length=64),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("waiting", "Waiting"), ("done", "Done"), ("refused", "Refused")],
-                        default="waiting",
-                        max_length=8,
-                    ),
-                ),
-                ("reason", models.CharField(blank=True, max_length=64)),
-                (
-                    "case",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="requests", to="cases.case"
-                    ),
-                ),
+                ('id', models.UUIDField(primary_key=True, serialize=False)),
+                ('act', models.CharField(max_length=64)),
+                ('documents', models.JSONField(default=dict)),
+                ('note', models.TextField(blank=True)),
+                ('by', models.CharField(help_text='"applicant" or a party', max_length=64)),
+                ('node', models.CharField(help_text='where it was made', max_length=16)),
+                ('at', models.DateTimeField()),
+                ('asked', models.CharField(blank=True, help_text='the owner at the other node it was sent to', max_length=64)),
+                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('refused', 'Refused')], default='waiting', max_length=8)),
+                ('reason', models.CharField(blank=True, max_length=64)),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='cases.case')),
             ],
         ),
         migrations.CreateModel(
-            name="CaseDocument",
+            name='CaseDocument',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("sequence", models.PositiveIntegerField()),
-                ("name", models.CharField(max_length=64)),
-                ("digest", models.CharField(max_length=64)),
-                ("body", models.JSONField()),
-                (
-                    "case",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="documents", to="cases.case"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sequence', models.PositiveIntegerField()),
+                ('name', models.CharField(max_length=64)),
+                ('digest', models.CharField(max_length=64)),
+                ('body', models.JSONField()),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='cases.case')),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("case", "name", "sequence"), name="document_of_event")],
+                'constraints': [models.UniqueConstraint(fields=('case', 'name', 'sequence'), name='document_of_event')],
             },
         ),
         migrations.AddIndex(
-            model_name="case",
-            index=models.Index(fields=["person"], name="case_person"),
+            model_name='case',
+            index=models.Index(fields=['person'], name='case_person'),
         ),
         migrations.AddIndex(
-            model_name="case",
-            index=models.Index(condition=models.Q(("acts_at__isnull", False)), fields=["acts_at"], name="case_acts_at"),
+            model_name='case',
+            index=models.Index(condition=models.Q(('acts_at__isnull', False)), fields=['acts_at'], name='case_acts_at'),
         ),
         migrations.AddIndex(
-            model_name="case",
-            index=models.Index(
-                condition=models.Q(("final", False)), fields=["owner", "due", "since"], name="case_worklist"
-            ),
+            model_name='case',
+            index=models.Index(condition=models.Q(('final', False)), fields=['owner', 'due', 'since'], name='case_worklist'),
         ),
         migrations.AddConstraint(
-            model_name="case",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("final", False), ("many", False)),
-                fields=("service", "person", "filed_at"),
-                name="one_open_case",
-            ),
+            model_name='case',
+            constraint=models.UniqueConstraint(condition=models.Q(('final', False), ('many', False)), fields=('service', 'person', 'filed_at'), name='one_open_case'),
         ),
         migrations.AddConstraint(
-            model_name="event",
-            constraint=models.UniqueConstraint(fields=("case", "sequence"), name="event_sequence"),
+            model_name='event',
+            constraint=models.UniqueConstraint(fields=('case', 'sequence'), name='event_sequence'),
         ),
         migrations.AddIndex(
-            model_name="request",
-            index=models.Index(condition=models.Q(("status", "waiting")), fields=["case"], name="request_waiting"),
+            model_name='request',
+            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['case'], name='request_waiting'),
         ),
     ]
