@@ -33,12 +33,18 @@ ROWS, ADJUSTED = "clearing.rows", "clearing.row_adjusted"
 ADJUSTMENT = "adjustment"  # the name of such a transfer
 WAITING, TOLD, REFUSED = "waiting", "told", "refused"  # of an adjustment: for the ledger; both know; the ledger said no
 
-# Placeholders: {s} service, {d} our side, {p} period, {w} the other agency, {g} page
+STEP = 20  # pages asked for at a time: a hundred thousand rows are hashed well within the time an answer may take
+FIRST = UUID(int=0)
+
+# Placeholders: {s} service, {d} our side, {p} period, {w} the other agency, {a} after this page, {n} how many, {g} page
 _PAGES = """
-SELECT p.id, count(*), coalesce(sum(r.amount), 0)::bigint,
-       encode(sha256(string_agg(convert_to(r.key || ' ' || r.amount || chr(10), 'UTF8'), ''::bytea ORDER BY r.key COLLATE "C")), 'hex')
-  FROM clearing_page p JOIN clearing_filerow r ON r.page = p.id AND r.state = 'counted'
- WHERE p.service = {s} AND p.side = {d} AND p.period = {p} AND p.peer = {w} AND p.state = 'paid' GROUP BY p.id
+WITH p AS (
+  SELECT id FROM clearing_page
+   WHERE service = {s} AND side = {d} AND period = {p} AND peer = {w} AND state = 'paid' AND id > {a} ORDER BY id LIMIT {n})
+SELECT p.id, count(r.id), coalesce(sum(r.amount), 0)::bigint,
+       encode(sha256(coalesce(string_agg(convert_to(r.key || ' ' || r.amount || chr(10), 'UTF8'), ''::bytea
+                                         ORDER BY r.key COLLATE "C"), '')), 'hex')
+  FROM p LEFT JOIN clearing_filerow r ON r.page = p.id AND r.state = 'counted' GROUP BY p.id ORDER BY p.id
 """
 _ROWS = "SELECT r.key, r.amount FROM clearing_filerow r WHERE r.service = {s} AND r.page = {g} AND r.state = 'counted'"
 
@@ -46,10 +52,11 @@ log = structlog.get_logger("chuanyu.files")
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of clearing.rows: the pages of a period in one direction, or the rows of one page."""
+    """The body of clearing.rows: the next pages of a period in one direction after `after`, or the rows of one page."""
 
     period: str
     paid_by_you: bool
+    after: UUID = FIRST
     page: UUID | None = None
 
 
@@ -79,25 +86,32 @@ def work() -> int:
 
 def compare(window: Window) -> list[Reconciliation]:
     """Both directions of a window, and the rows that differ. Raises exchange's errors."""
-    found = []
+    sides = []
     for side, payer in ((Page.Side.PAYER, window.own), (Page.Side.PAYEE, window.peer)):
         ours = _ours(window, side)
         theirs = _theirs(window, side)
         differing = [page for page in sorted(ours.keys() | theirs.keys()) if ours.get(page) != theirs.get(page)]
-        lines = [line for page in differing for line in _rows(window, side, page)]
-        found.append(_keep(window, payer, ours, theirs, lines))
-    return found
+        sides.append((payer, ours, theirs, [line for page in differing for line in _rows(window, side, page)]))
+    with transaction.atomic():  # both directions or none: half of it would pass for done
+        return [_keep(window, *one) for one in sides]
 
 
 def _ours(window: Window, side: str) -> dict[UUID, Line]:
-    statement = _PAGES.format(s="%(s)s", d="%(d)s", p="%(p)s", w="%(w)s")
-    given = {"s": window.service, "d": side, "p": window.period, "w": window.peer}
+    statement = _PAGES.format(**{letter: f"%({letter})s" for letter in "sdpwan"})
+    given = {"s": window.service, "d": side, "p": window.period, "w": window.peer, "a": FIRST, "n": None}
     return {row[0]: Line(*row[1:]) for row in sql.rows(statement, given)}  # type: ignore[arg-type]
 
 
 def _theirs(window: Window, side: str) -> dict[UUID, Line]:
-    answer = _ask(window, Question(period=window.period, paid_by_you=side == Page.Side.PAYEE))
-    return {UUID(page): Line(*line) for page, *line in answer["pages"]}
+    found: dict[UUID, Line] = {}
+    after = FIRST
+    while True:
+        question = Question(period=window.period, paid_by_you=side == Page.Side.PAYEE, after=after)
+        pages_ = [(UUID(page), Line(*line)) for page, *line in _ask(window, question)["pages"]]
+        found.update(pages_)
+        if len(pages_) < STEP or pages_[-1][0] <= after:
+            return found
+        after = pages_[-1][0]
 
 
 def _rows(window: Window, side: str, page: UUID) -> list[tuple[UUID, str, int | None, int | None]]:
@@ -117,7 +131,6 @@ def _ask(window: Window, question: Question) -> dict[str, Any]:
     )
 
 
-@transaction.atomic
 def _keep(
     window: Window, payer: str, ours: dict[UUID, Line], theirs: dict[UUID, Line], lines: Sequence[tuple[Any, ...]]
 ) -> Reconciliation:
@@ -273,11 +286,12 @@ async def answer(asked: Asked) -> dict[str, Any]:
     envelope = asked.envelope
     question = msgspec.convert(envelope.document, Question)
     side = Page.Side.PAYER if question.paid_by_you else Page.Side.PAYEE
-    between = (envelope.service, str(side), question.period, envelope.from_agency)
-    rows = await asked.connection.fetch(_PAGES.format(s="$1", d="$2", p="$3", w="$4"), *between)
     if question.page is None:
-        return {"pages": [[str(row[0]), *row[1:]] for row in rows]}
-    if question.page not in {row[0] for row in rows}:
+        given = (envelope.service, str(side), question.period, envelope.from_agency, question.after, STEP)
+        rows = await asked.connection.fetch(_PAGES.format(s="$1", d="$2", p="$3", w="$4", a="$5::uuid", n="$6"), *given)
+        return {"pages": [[str(row[0]), *list(row)[1:]] for row in rows]}
+    known = "SELECT 1 FROM clearing_page WHERE id = $1 AND service = $2 AND peer = $3"
+    if not await asked.connection.fetchval(known, question.page, envelope.service, envelope.from_agency):
         return {"rows": []}
     found = await asked.connection.fetch(_ROWS.format(s="$1", g="$2::uuid"), envelope.service, question.page)
     return {"rows": [[row[0], row[1]] for row in found]}
