@@ -98,6 +98,27 @@ POSTING = Keys(
     },
 )
 
+BATCH = Keys(
+    code="batch",
+    keys={
+        "document": Str(code="batch"),
+        "agency": Str(code="batch"),
+        "key": Listed(of=Str(code="batch"), single=True, code="batch"),
+        "subject": Str(code="batch"),
+        "by": Str(code="batch"),
+        "day": Str(code="batch"),
+        "time": Maybe(shape=Str(code="batch")),
+        "counts": Str(code="batch"),
+        "posts": Maybe(shape=Str(code="batch")),
+        "history": Maybe(
+            shape=Keys(
+                code="batch",
+                keys={"document": Str(code="batch"), "field": Str(code="batch"), "days": Whole(most=366, code="batch")},
+            )
+        ),
+    },
+)
+
 SERVICE = Keys(
     keys={
         "name": TEXT,
@@ -156,6 +177,7 @@ SERVICE = Keys(
         ),
         "cases": Maybe(shape=CASES),
         "clearing": Maybe(shape=Each(word="posting", of=POSTING)),
+        "batch": Maybe(shape=BATCH),
         "watch": Maybe(
             shape=Keys(
                 keys={

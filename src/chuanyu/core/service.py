@@ -168,6 +168,35 @@ class Posting:
 
 
 @dataclass(frozen=True)
+class RowHistory:
+    """What a rule knows of a subject's rows before: `document`, whose list `field` holds those of the day and `days` before."""
+
+    document: str
+    field: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Files that agencies' systems hand in, row by row. Names of fields are those of `document`, which each row is.
+
+    `by`: the field that says at which node the row was made: only the agency there may upload it. With `posts`, the payee
+    of that posting is `by`, its payer another such field, and the rule of its name gives what the row costs.
+    """
+
+    document: str
+    agency: str  # its code; the same at both nodes
+    key: tuple[str, ...]  # what identifies a row, for ever
+    subject: str  # whose rows follow on each other
+    by: str
+    day: str
+    counts: str  # the rule that says whether a row counts
+    time: str | None = None
+    posts: str | None = None
+    history: RowHistory | None = None
+
+
+@dataclass(frozen=True)
 class Promise:
     """The public promise an indicator measures: `share` of cases within `within` `unit`."""
 
@@ -198,6 +227,7 @@ class Declared:
     reasons: Mapping[str, Reason]
     procedure: Procedure | None
     postings: Mapping[str, Posting]
+    batch: Batch | None
     promise: Promise | None
     declaration: Mapping[str, Any]
     hash: str

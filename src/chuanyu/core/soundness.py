@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from chuanyu.core import movements
+from chuanyu.core import filed, movements
 from chuanyu.core.outcomes import KINDS
 from chuanyu.core.parameters import Parameter, UnitError, Value, typed
 from chuanyu.core.service import NODES, Act, Declared, Procedure, State
@@ -17,6 +17,7 @@ from chuanyu.core.sheet import Finding
 def findings(view: Declared, fitted: Mapping[str, Any]) -> list[Finding]:
     """Everything unsound in a declaration. `fitted` is its plain data in the shape of `grammar.SERVICE`."""
     found = [*_basis(view), *_parameters(view, fitted), *_documents(view), *_promise(view), *movements.findings(view)]
+    found += filed.findings(view)
     if view.procedure is not None:
         found += [*_start(view), *_states(view, view.procedure), *_graph(view.procedure), *_by_itself(view.procedure)]
     return found

@@ -122,6 +122,12 @@ ACCESS: dict[str, frozenset[str]] = {
     "api:case": RESIDENT | CLERK | OFFICER,
     "api:act": RESIDENT | CLERK,
     "api:accesses": RESIDENT,
+    "api:files": CLERK | OFFICER | OFFICE,
+    "api:file_upload": CLERK | OFFICER,
+    "api:file": CLERK | OFFICER | OFFICE,
+    "api:file_results": CLERK | OFFICER | OFFICE,
+    "api:held": CLERK | OFFICER | OFFICE,
+    "api:held_decide": OFFICER,
 }
 
 # All that a staff session reaches before its second factor was shown

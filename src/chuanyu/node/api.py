@@ -7,6 +7,10 @@ from ninja import NinjaAPI
 from chuanyu.cases.api import refused
 from chuanyu.cases.api import router as cases
 from chuanyu.cases.errors import CaseError
+from chuanyu.clearing.actions import ClearingError
+from chuanyu.clearing.files.api import refused as file_refused
+from chuanyu.clearing.files.api import router as files
+from chuanyu.core.documents import DocumentError
 from chuanyu.exchange.api import router as exchange
 
 
@@ -32,4 +36,7 @@ api = Api(
 )
 api.add_router("", cases)
 api.add_router("", exchange)
+api.add_router("", files)
 api.add_exception_handler(CaseError, refused)
+api.add_exception_handler(ClearingError, file_refused)
+api.add_exception_handler(DocumentError, file_refused)
