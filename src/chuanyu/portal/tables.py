@@ -13,6 +13,8 @@ from typing import Any
 
 import xlsxwriter
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import conditional_escape, escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from chuanyu.core import days
@@ -78,10 +80,16 @@ class Table:
     csv: str = ""  # where the page's file is
 
     @property
-    def labelled(self) -> list[list[tuple[Column, Cell]]]:
-        """Rows with their columns, for the page."""
+    def body(self) -> SafeString:
+        """The rows as the page shows them. Made here, because a template takes four times as long for a hundred rows."""
         shown = self.rows[: self.first] if self.more else self.rows
-        return [list(zip(self.columns, row, strict=True)) for row in shown]
+        ends = [
+            (f'<{tag} class="{column.kind}" data-label="{escape(column.words)}">', f"</{end}>", column.kind)
+            for n, column in enumerate(self.columns)
+            for tag, end in [('th scope="row"', "th") if n == 0 else ("td", "td")]
+        ]
+        rows = ("".join(a + _shown(cell, kind) + z for (a, z, kind), cell in zip(ends, row, strict=True)) for row in shown)
+        return mark_safe("".join(f"<tr>{row}</tr>" for row in rows))
 
     @property
     def drawn(self) -> dict[str, str]:
@@ -94,6 +102,17 @@ class Table:
             "values": " ".join(str(keys.index(key)) for key in self.chart.values),
             "lying": "1" if self.chart.lying else "",
         }
+
+
+def _shown(cell: Cell, kind: str) -> str:
+    said = escape(cell.text)
+    if kind == "num" and cell.value is not None:  # what charts.js draws
+        return f'<data value="{escape(cell.value)}">{said}</data>'
+    if cell.href:
+        return f'<a href="{escape(cell.href)}">{said}</a>'
+    if cell.html:
+        return f"<span>{conditional_escape(cell.html)}</span>"
+    return f'<span class="reference">{said}</span>' if kind == "reference" else said
 
 
 def text(value: Any, *, href: str = "", html: str = "") -> Cell:
