@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from chuanyu.cases import figures as standing
@@ -38,7 +39,7 @@ def report(request: HttpRequest) -> HttpResponse:
         "reasons": reasons,
         "flows": flows,
         "holders": holders,
-        "map": map.of_flows(_("两地之间的往来，按县"), snapshot.flows) if snapshot.flows else None,
+        "map": SimpleLazyObject(lambda: map.of_flows(_("两地之间的往来，按县"), snapshot.flows)),
         "letters": len(exchange.dead_letters()),
         "notes": figures.NOTES,
         "crumbs": [("", REPORT)],

@@ -2,6 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from chuanyu.core.catalogue import catalogue
@@ -63,7 +64,7 @@ def flows(request: HttpRequest) -> HttpResponse:
         return file
     context = {
         "table": table,
-        "map": map.of_flows(_("两地之间的往来，按县"), snapshot.flows) if snapshot.flows else None,
+        "map": SimpleLazyObject(lambda: map.of_flows(_("两地之间的往来，按县"), snapshot.flows)),
         "snapshot": snapshot,
         "notes": figures.NOTES[:2],
         "crumbs": [("", FLOWS)],

@@ -79,12 +79,6 @@ def certainty(name: str) -> SafeString:
     return format_html('<span class="certainty {}">{}</span>', name, words.say(text) if text else name)
 
 
-@register.filter
-def bare(value: Any) -> str:
-    """A number as programs read it, whatever the language."""
-    return str(value)
-
-
 @register.simple_tag(takes_context=True)
 def query(context: dict[str, Any], **changes: Any) -> str:
     """The address of this page with some of its query changed; None takes a key away."""
