@@ -53,6 +53,29 @@ def test_a_rare_reason_is_not_shown_and_not_given_away(write: Write) -> None:
     assert shown["no_record"].kind == "small" and shown["no_record"].value is None
 
 
+def test_each_node_counts_what_was_filed_with_it(write: Write) -> None:
+    """So nothing is learnt by taking one province's figures from the other's, and the two may be added up."""
+    there = "sichuan" if here() == "chongqing" else "chongqing"
+    write(20)
+    write(15, state="refused", reason="no_record", at=there)
+    found = queries.snapshot()
+    card = found.scorecard(PENSION)
+    assert card is not None
+    assert (found.filed.value, card.filed.value, card.decided.value, card.ends["refused"].value) == (20, 20, 20, 0)
+    assert not card.reasons
+
+
+def test_a_median_is_not_shown_where_it_would_say_that_there_were_ten(write: Write) -> None:
+    write(10)
+    write(3, state="withdrawn")
+    card = queries.snapshot().scorecard(PENSION)
+    assert card is not None and (card.median is not None) == (card.decided.low >= 10)
+    queries.forget()
+    write(30)
+    card = queries.snapshot().scorecard(PENSION)
+    assert card is not None and card.median is not None
+
+
 def test_days_are_working_days_and_the_promise_is_measured_by_them(write: Write) -> None:
     # filed on Friday 26 September 2025, decided on Thursday 9 October: the holiday of eight days does not count
     friday = datetime(2025, 9, 26, 9, tzinfo=days.SHANGHAI)

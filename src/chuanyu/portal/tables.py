@@ -87,9 +87,7 @@ class Table:
         kinds = [column.kind for column in self.columns]
         lines = []
         for row in shown:
-            head, *others = (
-                f"{mark}>{_shown(cell, kind)}" for cell, mark, kind in zip(row, marks, kinds, strict=True)
-            )
+            head, *others = (f"{mark}>{_shown(cell, kind)}" for cell, mark, kind in zip(row, marks, kinds, strict=True))
             lines.append(f'<tr><th scope="row" {head}</th>' + "".join(f"<td {each}</td>" for each in others) + "</tr>")
         return mark_safe("".join(lines))
 

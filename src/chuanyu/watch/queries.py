@@ -2,7 +2,7 @@
 
 They are as of last midnight and cover this month and the twelve before it; one fixed span, because overlapping spans could
 be subtracted from each other. What lies with whom at this moment (`cases.figures.holders`) is no figure about people but
-the office's own work, and is exact.
+the office's own work: it is exact, and stays inside.
 """
 
 import threading
@@ -17,7 +17,7 @@ import msgspec
 from chuanyu.cases import figures
 from chuanyu.core import days, divisions
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.service import NODES, Promise
+from chuanyu.core.service import Promise
 from chuanyu.identity.here import here, peer
 from chuanyu.watch.suppression import SMALL, Cell, Shown, publish
 
@@ -56,16 +56,16 @@ class Month(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
-    """A service over the span. `ends` by "" (under way), "done", "refused", "withdrawn"; `filed_at` by node.
+    """A service over the span, as filed here. `ends` by "" (under way), "done", "refused", "withdrawn".
 
-    `median`: working days from filing to the decision, correction by the applicant included; None under ten decisions.
+    `median`: working days from filing to the decision, correction by the applicant included; None where the shown counts
+    do not say that there were ten decisions.
     """
 
     service: str
     filed: Shown
     decided: Shown
     ends: Mapping[str, Shown]
-    filed_at: Mapping[str, Shown]
     months: tuple[Month, ...]
     reasons: tuple[Reason, ...]
     on_time: OnTime | None
@@ -143,12 +143,7 @@ def _count() -> Snapshot:
         _Draft(key, [row for row in filed if row.service == key], months, refusals[key], ended) for key in services
     ]
     flows, border = _flows(origins)
-    at_node = {node: Cell(sum(row.count for row in filed if row.filed_at == node)) for node in NODES}
-    at_node[here()] = Cell(at_node[here()].count, {"border": border})
-    root = Cell(
-        sum(row.count for row in filed),
-        {"services": [draft.cell for draft in drafts], "filed_at": list(at_node.values())},
-    )
+    root = Cell(sum(row.count for row in filed), {"services": [draft.cell for draft in drafts], "border": border})
     publish(root)
     return Snapshot(
         since=first,
@@ -176,7 +171,6 @@ class _Draft:
     ) -> None:
         self.key = key
         self.months = {month: Cell(sum(r.count for r in rows if r.month == month)) for month in months}
-        self.nodes = {node: Cell(sum(r.count for r in rows if r.filed_at == node)) for node in NODES}
         self.ends = {end: Cell(sum(r.count for r in rows if r.end == end)) for end in ENDS}
         self.reasons = {reason: Cell(count) for reason, count in refusals.items()}
         if self.reasons:
@@ -198,7 +192,6 @@ class _Draft:
             sum(r.count for r in rows),
             {
                 "months": list(self.months.values()),
-                "nodes": list(self.nodes.values()),
                 "stages": [self.ends[""], self.decided, self.ends["withdrawn"]],
             },
         )
@@ -211,11 +204,10 @@ class _Draft:
             filed=self.cell.shown,
             decided=self.decided.shown,
             ends={end: cell.shown for end, cell in self.ends.items()},
-            filed_at={node: cell.shown for node, cell in self.nodes.items()},
             months=tuple(Month(first=month, count=cell.shown) for month, cell in self.months.items()),
             reasons=tuple(sorted(reasons, key=lambda one: (-(one.count.value or 0), one.key))),
             on_time=on_time(self.kept.shown, self.late.shown, self.promise) if self.promise else None,
-            median=median(self.took) if self.decided.count >= SMALL else None,
+            median=median(self.took) if self.decided.shown.low >= SMALL else None,
         )
 
 

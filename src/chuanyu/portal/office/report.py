@@ -27,7 +27,7 @@ def report(request: HttpRequest) -> HttpResponse:
     made = [tables.sorted_as_asked(request, table) for table in _tables(snapshot)]
     if file := tables.asked_file(request, made):
         return file
-    plan, services, flows, holders = made
+    plan, services, flows, late = made
     reasons = [(figures.service_name(card.service), _reasons(card)) for card in snapshot.scorecards if card.reasons]
     title, number = delivery.about()
     context = {
@@ -38,7 +38,7 @@ def report(request: HttpRequest) -> HttpResponse:
         "services": services,
         "reasons": reasons,
         "flows": flows,
-        "holders": holders,
+        "late": late,
         "map": SimpleLazyObject(lambda: map.of_flows(_("两地之间的往来，按县"), snapshot.flows)),
         "letters": len(exchange.dead_letters()),
         "notes": figures.NOTES,
@@ -83,5 +83,5 @@ def _tables(snapshot: Snapshot) -> list[Table]:
         figures.clauses(delivery.plan(), snapshot),
         figures.scorecards(snapshot.scorecards),
         figures.flows(snapshot.flows),
-        figures.holders(standing.holders()),
+        figures.late(standing.holders()),
     ]

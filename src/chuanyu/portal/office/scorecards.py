@@ -31,9 +31,9 @@ def scorecard(request: HttpRequest, key: str) -> HttpResponse:
     card = snapshot.scorecard(key)
     if card is None:
         raise Http404
-    made = (figures.months(card), figures.ends(card), figures.reasons(card), figures.provinces(card))
-    months, ends, reasons, provinces = (tables.sorted_as_asked(request, table) for table in made)
-    if file := tables.asked_file(request, (months, ends, reasons, provinces)):
+    made = (figures.months(card), figures.ends(card), figures.reasons(card))
+    months, ends, reasons = (tables.sorted_as_asked(request, table) for table in made)
+    if file := tables.asked_file(request, (months, ends, reasons)):
         return file
     service = catalogue().get(key)
     context = {
@@ -48,7 +48,6 @@ def scorecard(request: HttpRequest, key: str) -> HttpResponse:
         "months": months,
         "ends": ends,
         "reasons": reasons,
-        "provinces": provinces,
         "snapshot": snapshot,
         "notes": figures.NOTES,
         "crumbs": [("/office/services/", SCORECARDS), ("", Text(figures.service_name(key), figures.service_name(key)))],
