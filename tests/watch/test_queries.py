@@ -9,6 +9,7 @@ import pytest
 from chuanyu.cases import figures
 from chuanyu.core import days
 from chuanyu.core.service import Promise
+from chuanyu.delivery.models import Rating
 from chuanyu.identity.here import here
 from chuanyu.watch import queries
 from chuanyu.watch.suppression import rounded
@@ -163,3 +164,21 @@ def test_who_holds_what(write: Write) -> None:
     write(3, state="applied")
     (holder,) = figures.holders()
     assert (holder.agency, holder.open, holder.late) == (f"{here()}/hrss", 3, 0)
+
+
+def test_satisfaction_says_only_what_the_counts_say(db: None) -> None:
+    def rate(good: int, bad: int) -> queries.Satisfied | None:
+        Rating.objects.all().delete()
+        day = days.today() - timedelta(days=40)
+        for n in range(good + bad):
+            Rating.objects.create(token=f"t{n}", service=PENSION, agency="x", level="x", bad=n >= good, on=day)
+        queries.forget()
+        card = queries.snapshot().scorecard(PENSION)
+        assert card is not None
+        return card.satisfied
+
+    assert rate(0, 0) is None
+    many = rate(90, 30)
+    assert many is not None and many.low <= Fraction(3, 4) <= many.high and many.rated.value == 120
+    few = rate(40, 3)
+    assert few is None or (few.low <= Fraction(40, 43) <= few.high and few.high - few.low > Fraction(1, 10))

@@ -80,6 +80,11 @@ class Table:
     csv: str = ""  # where the page's file is
 
     @property
+    def slim(self) -> bool:
+        """Whether it needs no more room than a phone has."""
+        return len(self.columns) <= 3
+
+    @property
     def body(self) -> SafeString:
         """The rows as the page shows them. Made here, because a template takes four times as long for a hundred rows."""
         shown = self.rows[: self.first] if self.more else self.rows
@@ -94,12 +99,13 @@ class Table:
     @property
     def drawn(self) -> dict[str, str]:
         """The chart as attributes: columns by number."""
-        if self.chart is None or not self.rows:
-            return {}
         keys = [column.key for column in self.columns]
+        at = [keys.index(key) for key in self.chart.values] if self.chart else []
+        if self.chart is None or not any(row[x].value for row in self.rows for x in at):
+            return {}
         return {
             "names": str(keys.index(self.chart.names)),
-            "values": " ".join(str(keys.index(key)) for key in self.chart.values),
+            "values": " ".join(map(str, at)),
             "lying": "1" if self.chart.lying else "",
         }
 

@@ -18,6 +18,8 @@ from chuanyu.cases import figures
 from chuanyu.core import days, divisions
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Promise
+from chuanyu.delivery import ratings
+from chuanyu.delivery.ratings import Tally
 from chuanyu.identity.here import here, peer
 from chuanyu.watch.suppression import SMALL, Cell, Shown, publish
 
@@ -39,6 +41,14 @@ class OnTime(msgspec.Struct, frozen=True, kw_only=True):
     promised: Fraction
     within: int  # working days
     met: bool | None
+
+
+class Satisfied(msgspec.Struct, frozen=True, kw_only=True):
+    """Ratings given in the span, and the share of them that are not bad, between `low` and `high` as the counts tell."""
+
+    rated: Shown
+    low: Fraction
+    high: Fraction
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +80,7 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...]
     on_time: OnTime | None
     median: int | None
+    satisfied: Satisfied | None
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,11 +156,12 @@ def _count() -> Snapshot:
     flows, border = _flows(origins)
     root = Cell(sum(row.count for row in filed), {"services": [draft.cell for draft in drafts], "border": border})
     publish(root)
+    satisfied = _satisfied(ratings.tallies(first, today))
     return Snapshot(
         since=first,
         until=today - timedelta(days=1),
         filed=root.shown,
-        scorecards=tuple(draft.scorecard() for draft in drafts),
+        scorecards=tuple(draft.scorecard(satisfied.get(draft.key)) for draft in drafts),
         flows=tuple(
             Flow(origin=a, target=b, count=cell.shown)
             for (a, b), cell in sorted(flows.items(), key=lambda pair: (-(pair[1].shown.value or 0), pair[0]))
@@ -196,7 +208,7 @@ class _Draft:
             },
         )
 
-    def scorecard(self) -> Scorecard:
+    def scorecard(self, satisfied: Satisfied | None) -> Scorecard:
         """Once the tree is published. Nothing is ordered by a count that is not shown."""
         reasons = (Reason(key=key, count=cell.shown) for key, cell in self.reasons.items())
         return Scorecard(
@@ -205,21 +217,46 @@ class _Draft:
             decided=self.decided.shown,
             ends={end: cell.shown for end, cell in self.ends.items()},
             months=tuple(Month(first=month, count=cell.shown) for month, cell in self.months.items()),
-            reasons=tuple(sorted(reasons, key=lambda one: (-(one.count.value or 0), one.key))),
+            reasons=tuple(sorted(reasons, key=lambda one: (-one.count.low, one.key))),
             on_time=on_time(self.kept.shown, self.late.shown, self.promise) if self.promise else None,
             median=median(self.took) if self.decided.shown.low >= SMALL else None,
+            satisfied=satisfied,
         )
 
 
 def on_time(kept: Shown, late: Shown, promise: Promise) -> OnTime | None:
     """The share that the two published counts leave possible; None where one of them is withheld or nobody was decided."""
-    if "withheld" in (kept.kind, late.kind) or kept.kind == late.kind == "none":
+    span = share(kept, late)
+    if span is None:
         return None
-    low = Fraction(kept.low, kept.low + late.high) if kept.low + late.high else Fraction(0)
-    high = Fraction(kept.high, kept.high + late.low) if kept.high + late.low else Fraction(0)
-    promised = Fraction(promise.share)
+    (low, high), promised = span, Fraction(promise.share)
     met = True if low >= promised else False if high < promised else None
     return OnTime(low=low, high=high, promised=promised, within=promise.within, met=met)
+
+
+def share(part: Shown, rest: Shown) -> tuple[Fraction, Fraction] | None:
+    """Between what and what the share of a part lies, as two shown counts tell; None where they tell nothing."""
+    if "withheld" in (part.kind, rest.kind) or part.kind == rest.kind == "none":
+        return None
+    low = Fraction(part.low, part.low + rest.high) if part.low + rest.high else Fraction(0)
+    return low, Fraction(part.high, part.high + rest.low) if part.high + rest.low else Fraction(0)
+
+
+def _satisfied(tallies: Iterable[Tally]) -> dict[str, Satisfied]:
+    """By service; a tree of its own, as ratings are given by others than file in the span."""
+    counts: dict[str, Counter[bool]] = defaultdict(Counter)
+    for one in tallies:
+        counts[one.service][one.bad] += one.count
+    services = {key: Cell(n.total(), {"verdict": [Cell(n[False]), Cell(n[True])]}) for key, n in counts.items()}
+    publish(
+        Cell(sum(cell.count for cell in services.values()), {"services": list(services.values())} if services else {})
+    )
+    found = {}
+    for key, cell in services.items():
+        good, bad = cell.parts["verdict"]
+        if span := share(good.shown, bad.shown):
+            found[key] = Satisfied(rated=cell.shown, low=span[0], high=span[1])
+    return found
 
 
 def median(took: Mapping[int, int]) -> int:

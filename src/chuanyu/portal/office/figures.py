@@ -17,7 +17,7 @@ from chuanyu.identity.queries import agency_name
 from chuanyu.portal import tables, words
 from chuanyu.portal.tables import Cell, Chart, Column, Table
 from chuanyu.portal.templatetags.portal import sign, tag
-from chuanyu.watch.queries import Flow, OnTime, Scorecard, Snapshot
+from chuanyu.watch.queries import Flow, OnTime, Satisfied, Scorecard, Snapshot
 from chuanyu.watch.suppression import together
 
 ENDS = {"": Text("在办", "Under way"), "done": Text("办成", "Granted"), "refused": Text("不予办理", "Refused"),
@@ -28,7 +28,7 @@ NOTES = (
     _("数字截至前一日24时，按提交日期统计；办件只计在提交地，所以两地的数字可以相加。"),
     _("人数类数字四舍五入到10，少于10的不显示；凡能用减法推出小数字的，相邻数字一并不显示（“—”）。"),
     _("用时自提交之日起算，到作出决定之日止，按工作日计，含申请人补正的时间；撤回的不计。"),
-    _("按期率由公布的数字推出，数字小时只能给出范围。"),
+    _("按期率、满意率由公布的数字推出，数字小时只能给出范围；没有评价的不计入满意率。"),
 )
 
 
@@ -53,6 +53,7 @@ def scorecards(cards: Iterable[Scorecard]) -> Table:
             Column("promise", _("承诺"), "num"),
             Column("kept", _("是否兑现"), "tight"),
             Column("median", _("用时中位数（工作日）"), "num"),
+            Column("satisfied", _("满意率"), "num"),
         ),
         rows=[_scorecard(card) for card in cards],
         chart=Chart("service", ("filed",), lying=True),
@@ -74,10 +75,11 @@ def _scorecard(card: Scorecard) -> list[Cell]:
         Cell(words.amount(promise.share, "ratio"), float(promise.share)) if promise else Cell("—"),
         verdict(card.on_time),
         Cell("—") if card.median is None else tables.number(card.median),
+        share(card.satisfied),
     ]
 
 
-def share(found: OnTime | None) -> Cell:
+def share(found: OnTime | Satisfied | None) -> Cell:
     """A share, or the span that the published counts leave."""
     if found is None:
         return Cell("—")

@@ -43,6 +43,8 @@ def scorecard(request: HttpRequest, key: str) -> HttpResponse:
         "promise": service.promise if service else None,
         "share": figures.share(card.on_time),
         "verdict": figures.verdict(card.on_time),
+        "satisfied": figures.share(card.satisfied),
+        "rated": words.count(card.satisfied.rated) if card.satisfied else "",
         "filed": words.count(card.filed),
         "decided": words.count(card.decided),
         "months": months,

@@ -83,7 +83,7 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
     if service is None:
         raise Http404
     # the article is the same for everybody: the template keeps it, and only then what it needs is worked out
-    later = SimpleLazyObject
+    later: Any = SimpleLazyObject
     parties = later(lambda: river.owners(service.procedure, here()) if service.procedure else {})
     sheets = later(lambda: [_sheet(spec, parties) for spec in service.documents.values() if spec.by != "node"])
     asked = later(lambda: [sheet for sheet in sheets if sheet.by == "applicant"])
