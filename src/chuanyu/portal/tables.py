@@ -101,8 +101,8 @@ class Table:
         """The chart as attributes: columns by number."""
         keys = [column.key for column in self.columns]
         at = [keys.index(key) for key in self.chart.values] if self.chart else []
-        if self.chart is None or not any(row[x].value for row in self.rows for x in at):
-            return {}
+        if self.chart is None or sum(any(row[x].value for x in at) for row in self.rows) < 2:
+            return {}  # one bar compares nothing
         return {
             "names": str(keys.index(self.chart.names)),
             "values": " ".join(map(str, at)),

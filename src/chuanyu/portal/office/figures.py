@@ -93,7 +93,7 @@ def verdict(found: OnTime | None) -> Cell:
         return Cell("—")
     said, tone, value = {
         True: (gettext("兑现"), "done", 2),
-        None: (gettext("数字太小，难定"), "quiet", 1),
+        None: (gettext("难以判定"), "quiet", 1),
         False: (gettext("未兑现"), "stop", 0),
     }[found.met]
     return Cell(said, value, html=tag(tone, said))
@@ -162,7 +162,7 @@ def flows(found: Iterable[Flow]) -> Table:
 def _end_of(code: str) -> Cell:
     name = words.place_name(code)
     node = "chongqing" if code.startswith("50") else "sichuan"
-    return Cell(name, name, html=format_html("{} {}", sign(node), name))
+    return Cell(name, name, html=format_html("{}\u00a0{}", sign(node), name))
 
 
 def late(found: Iterable[Holder]) -> Table:
@@ -202,7 +202,7 @@ def holders(found: Iterable[Holder]) -> Table:
 
 def _agency(key: str) -> Cell:
     name = words.say(agency_name(key))
-    return Cell(name, name, html=format_html("{} {}", sign(key.partition("/")[0]), name))
+    return Cell(name, name, html=format_html("{}\u00a0{}", sign(key.partition("/")[0]), name))
 
 
 def clauses(plan: Iterable[ClauseView], snapshot: Snapshot) -> Table:

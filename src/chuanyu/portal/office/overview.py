@@ -86,7 +86,7 @@ def _late(row: RowView) -> list[Cell]:
         tables.text(row.reference),
         tables.text(row.name),
         Cell(state, state, html=tag(river.tone(catalogue().get(row.service), row.state), state)),
-        Cell(owner, owner, html=format_html("{} {}", sign(row.owner_node), owner)),
+        Cell(owner, owner, html=format_html("{}\u00a0{}", sign(row.owner_node), owner)),
         tables.day(row.due),
         tables.number(-days.working_days_between(days.today(), row.due)),
     ]
