@@ -44,7 +44,6 @@ def scorecards(cards: Iterable[Scorecard]) -> Table:
         caption=_("各事项成效"),
         columns=(
             Column("service", _("事项")),
-            Column("clause", _("条"), "num"),
             Column("filed", _("收件"), "num"),
             Column("open", _("在办"), "num"),
             Column("decided", _("已作决定"), "num"),
@@ -66,7 +65,6 @@ def _scorecard(card: Scorecard) -> list[Cell]:
     promise = service.promise if service else None
     return [
         tables.text(service_name(card.service), href=reverse("portal:scorecard", args=[card.service])),
-        tables.number(service.clause) if service else Cell("—"),
         tables.count(card.filed),
         tables.count(card.ends[""]),
         tables.count(card.decided),
