@@ -93,8 +93,8 @@ def test_load(loaded: Any) -> None:
                     "office",
                     "clerk-hrss",
                     "officer-hrss",
-                "clerk-dev",
-                "officer-dev",
+                    "clerk-dev",
+                    "officer-dev",
                 }
                 assert User.objects.filter(username__startswith="resident-").count() == samples.COUNT
                 assert User.objects.get(username="resident-200").check_password(samples.PASSWORD)

@@ -175,8 +175,10 @@ def answer(rating: UUID, actor: Actor, *, result: str, text: str) -> None:
 # ---- reading
 
 
-def rateable(token: str) -> Rateable:
-    """The case behind a token, as far as it is anybody's business. Raises RatingError."""
+def rateable(token: str, *, actor: Actor | None = None) -> Rateable:
+    """The case behind a token, as far as it is anybody's business; of staff's it is none. Raises RatingError."""
+    if actor is not None and actor.kind == "staff":
+        raise RatingError("staff", STAFF)
     case = _finished(_case_of(token))
     return Rateable(service=case.service, name=case.name, closed=case.since, rated=is_rated(case.id))
 
@@ -200,9 +202,12 @@ def answered(case: UUID) -> tuple[Text, str] | None:
 
 
 def call_backs(actor: Actor) -> list[RatingView]:
-    """Bad ratings this officer's agency (or, for the office, any) must look into: open ones by day, then the last done."""
+    """Bad ratings this officer's agency (or, for the office, any) must look into: open ones by day, then the last done.
+
+    Those of one day in the order of their random ids: the order in which they came would tell which case each was of.
+    """
     rows = _of(actor)
-    open_ones = list(rows.filter(done=None).order_by("due", "on")[:200])
+    open_ones = list(rows.filter(done=None).order_by("due", "on", "pk")[:200])
     return [_view(row) for row in [*open_ones, *rows.exclude(done=None).order_by("-done")[:20]]]
 
 
