@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from chuanyu.cases import queries
 from chuanyu.cases.views import Acted
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.documents import Choice, Division, Document, FieldError, Meta, Title
+from chuanyu.core.documents import Division, Document, FieldError, Meta, Title
 from chuanyu.core.numbers import NumberError, person_number
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
@@ -21,23 +21,13 @@ from chuanyu.identity import presence, vault
 from chuanyu.identity.access import actor
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.presence import Present
-from chuanyu.portal import filing, forms
+from chuanyu.portal import filing, forms, purposes
 from chuanyu.portal.errors import Problem, problems
 from chuanyu.portal.known import known
+from chuanyu.portal.purposes import Purpose
 
 SOUGHT, NEW, RECORD = "sought", "new", "record"  # the page's forms
 COUNTER = Text("窗口受理", "At the counter")
-
-
-class Purpose(Choice):
-    """Why a clerk looks somebody up."""
-
-    apply = "counter.apply", "本人到窗口申请办事", "Applying at the counter"
-    follow = "counter.follow", "本人到窗口查询、补正或撤回办件", "Asking about, correcting or withdrawing a case"
-    correct = "counter.correct", "本人到窗口更正登记信息", "Having a record corrected"
-
-
-PURPOSES = {str(each): each.text for each in Purpose}
 
 
 class Sought(Document):
@@ -185,7 +175,7 @@ def _here(
     begun = typed if typed is not None else {f"{RECORD}-name": shown.name}
     context = {
         "known": shown,
-        "purpose": PURPOSES.get(held.purpose),
+        "purpose": purposes.said(held.purpose),
         "rows": rows,
         "total": len(rows),
         "services": _services(who),
