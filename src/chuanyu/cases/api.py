@@ -20,7 +20,7 @@ from chuanyu.core.ids import uuid7
 from chuanyu.core.numbers import NumberError
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
-from chuanyu.identity import vault
+from chuanyu.identity import finding
 from chuanyu.identity.access import actor
 
 router = Router(tags=["cases"])
@@ -33,6 +33,7 @@ STATUS = {
     "closed": 409,
     "already_asked": 409,
     "posting": 409,
+    "too_often": 429,
 }
 
 
@@ -99,11 +100,14 @@ def start(request: HttpRequest, body: Start) -> HttpResponse:
     """File a case: for oneself, or at the counter for the person with `number`."""
     who = actor(request)
     person = who.person
+    actions.check_may_file(who, body.service)  # before anybody is looked for
     if person is None and body.number:
         try:
-            person = vault.find(body.number)
+            person = finding.seek(body.number, actor=who, purpose=body.service)
         except NumberError as error:
             raise CaseError("number", error.text) from None
+        except finding.TooOften:
+            raise CaseError("too_often", finding.TOO_OFTEN) from None
     if person is None:
         raise CaseError("number", Text("请填写申请人的身份证号码。", "Give the applicant's identity number."))
     return _json(

@@ -18,6 +18,7 @@ from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
 from chuanyu.identity.queries import looks
 from chuanyu.portal import purposes
+from chuanyu.portal.tables import harmless
 from chuanyu.portal.templatetags.portal import outcome_words
 from chuanyu.portal.words import say
 
@@ -72,9 +73,8 @@ def _csv(done: list[DoneView], day: date) -> HttpResponse:
     )
     for each in reversed(done):
         when = f"{localtime(each.at):%Y-%m-%d %H:%M:%S}"
-        table.writerow(
-            [when, each.reference, say(each.name), say(each.title), outcome_words(each.outcome), say(each.state_title)]
-        )
+        said = [say(each.name), say(each.title), outcome_words(each.outcome), say(each.state_title)]
+        table.writerow([when, each.reference, *map(harmless, said)])
     answer = HttpResponse("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="shift-{day.isoformat()}.csv"'
     return answer
