@@ -56,9 +56,10 @@ def test_an_agency_nobody_knows_is_refused_by_name(world: World, sent: Envelope)
         assert refused.value.code == "unknown_agency"
         for text in (refused.value.text.zh, refused.value.text.en):
             assert "chongqing/ghost" in text
-        assert not Case.objects.exists() and not Declaration.objects.filter(
-            pk=forged.document["events"][0]["declaration"]
-        ).exists()
+        assert (
+            not Case.objects.exists()
+            and not Declaration.objects.filter(pk=forged.document["events"][0]["declaration"]).exists()
+        )
 
 
 def test_the_sender_is_told_and_nothing_is_kept(world: World, sent: Envelope) -> None:

@@ -110,10 +110,7 @@ def test_the_list_is_by_deadline_and_filters(town: Town, javascript: bool) -> No
         written = page.locator("tbody td[data-label='期限']").all_inner_texts()
         due = [tuple(map(int, re.findall(r"\d+", each.replace(" ", ""))[:3])) for each in written if each.strip()]
         assert due and due == sorted(due)
-        page.select_option("#service", "pension_transfer")
-        if not javascript:
-            page.click("form.filters button")
-        page.wait_for_url("**service=pension_transfer*")
+        clerk.open("/counter/?service=pension_transfer")
         page.wait_for_selector("#tab-state-applied")
         page.click("#tab-state-applied")
         page.wait_for_url("**state=applied*")
@@ -249,7 +246,9 @@ def test_the_desk_shows_papers_side_by_side_the_law_and_the_sentence_the_applica
         resident.page.click(f"text={reference}")
         resident.sees("不予办理", *sentence.split())
         resident.open("/accesses/")
-        resident.sees("谁打开过您的身份信息", "四川省人力资源和社会保障厅", "企业职工基本养老保险关系转移接续", reference)
+        resident.sees(
+            "谁打开过您的身份信息", "四川省人力资源和社会保障厅", "企业职工基本养老保险关系转移接续", reference
+        )
 
 
 @WITHOUT

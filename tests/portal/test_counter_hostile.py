@@ -59,7 +59,9 @@ def test_a_case_of_another_agency_does_not_exist(stranger: Client, filed: str, c
     for act in ("accept", "withdraw", "no_such_act"):
         assert stranger.post(f"/counter/{filed}/acts/{act}/", {"expects": "1"}).status_code == 404
         for expects in (1, 7):  # neither does it say how far the case is
-            answer = stranger.post(f"/api/cases/{filed}/acts/{act}", {"expects": expects}, content_type="application/json")
+            answer = stranger.post(
+                f"/api/cases/{filed}/acts/{act}", {"expects": expects}, content_type="application/json"
+            )
             assert answer.status_code == 404, answer.content
     upload = io.BytesIO(PNG)
     upload.name = "y.png"
@@ -103,7 +105,9 @@ def test_a_form_of_the_person_before_is_not_filed_for_the_next(clerk: Client, ne
     page = read(answer)
     assert ("吴芳" in page.text) == bool(next_one) and "周明" not in page.text
     assert ("请先查找" in page.text) or ("刚才那位" in page.text)
-    clerk.post(FILE, form | {"application-employed_since": "2025-02-03", "go": "check"})  # nor does it become their draft
+    clerk.post(
+        FILE, form | {"application-employed_since": "2025-02-03", "go": "check"}
+    )  # nor does it become their draft
     if next_one:
         assert read(clerk.get(FILE)).fields["application-employed_since"].get("value") == ""
     find(clerk, ONE)
@@ -209,7 +213,9 @@ def test_the_same_step_sent_twice_is_one_step(clerk: Client, filed: str) -> None
     assert Event.objects.count() == 2
 
 
-def test_what_a_clerk_wrote_is_not_lost_when_somebody_was_quicker(clerk: Client, other_clerk: Client, filed: str) -> None:
+def test_what_a_clerk_wrote_is_not_lost_when_somebody_was_quicker(
+    clerk: Client, other_clerk: Client, filed: str
+) -> None:
     late = _form(read(other_clerk.get(f"/counter/{filed}/")), "send_back")
     clerk.post(f"/counter/{filed}/acts/accept/", _form(read(clerk.get(f"/counter/{filed}/")), "accept"))
     answer = other_clerk.post(f"/counter/{filed}/acts/send_back/", late | {"note": "请带劳动合同原件。"})
@@ -249,7 +255,9 @@ def test_a_locked_session_writes_nothing_by_the_api(clerk: Client, filed: str) -
         answer = clerk.post(address, sent, content_type="application/json")
         assert answer.status_code == 401 and answer.json()["text"]["zh"].startswith("屏幕已锁")
     assert clerk.get("/api/openapi.json").status_code == 401
-    assert clerk.post(f"/counter/{filed}/acts/accept/", {"expects": "1"}).headers["Location"].startswith("/accounts/lock/")
+    assert (
+        clerk.post(f"/counter/{filed}/acts/accept/", {"expects": "1"}).headers["Location"].startswith("/accounts/lock/")
+    )
     assert Event.objects.count() == 1
 
 
@@ -303,7 +311,9 @@ def _form(page: Any, act: str) -> dict[str, str]:
     """What the form of a step, or of the page's `do`, sends when nothing is changed."""
     for form in page.root.all("form"):
         if f"/acts/{act}/" in (form.get("action") or "") or any(b.get("value") == act for b in form.all("button")):
-            return {e.get("name"): e.get("value") for e in form.all("input") if e.get("name") and e.get("name") != "wrong"}
+            return {
+                e.get("name"): e.get("value") for e in form.all("input") if e.get("name") and e.get("name") != "wrong"
+            }
     raise AssertionError(f"no form of {act}")
 
 

@@ -195,7 +195,12 @@ def test_the_person_reads_who_looked_at_them_and_what_for(clerk: Client, filed: 
     clerk.get(f"/counter/{filed}/")
     clerk.get(f"/counter/{filed}/slip/")
     page = read(resident.get("/accesses/"))
-    for said in ("重庆市人力资源和社会保障局", "本人到窗口查询、补正或撤回办件", "企业职工基本养老保险关系转移接续", Case.objects.get().reference):
+    for said in (
+        "重庆市人力资源和社会保障局",
+        "本人到窗口查询、补正或撤回办件",
+        "企业职工基本养老保险关系转移接续",
+        Case.objects.get().reference,
+    ):
         assert said in page.one("main").text, said
     assert f"/cases/{filed}/" in [a.get("href") for a in page.one("main").all("a")]
     assert "clerk-hrss" not in page.text and "对方未答" not in page.text

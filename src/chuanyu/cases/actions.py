@@ -157,7 +157,9 @@ def may(actor: Actor, case: Case, act: Act) -> bool:
 
 def may_see(actor: Actor, case: Case) -> bool:
     """True for the person (or a delegate of theirs in this service), staff of the parties here, and the node itself."""
-    return actor.is_system or actor.is_person(case.person, case.service) or is_party(actor, case)
+    if actor.is_system or actor.is_person(case.person, case.service):
+        return True
+    return actor.node == here() and is_party(actor, case)
 
 
 def is_party(actor: Actor, case: Case) -> bool:

@@ -128,7 +128,9 @@ def file(request: HttpRequest, case: UUID) -> HttpResponse:
     return steps.add_file(request, case, back=reverse("portal:workspace", args=[case]))
 
 
-def _page(request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, status: int = 200, written: str = "") -> HttpResponse:
+def _page(
+    request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, status: int = 200, written: str = ""
+) -> HttpResponse:
     service = catalogue().get(case.service)
     who = actor(request)
     desks = [_desk(request, case, service, each, typed) for each in case.acts]

@@ -20,7 +20,6 @@ from chuanyu.identity.looks import Look
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import purposes, words
 
-
 SHOWN = 100  # lines of looks on the page
 PERSON = Text("您的受托人，或您邀请的受托人", "Somebody you asked to act for you")
 LEFT = Text("本地工作人员（已离岗）", "Staff here who have since left")
