@@ -188,7 +188,7 @@ def as_csv(table: Table) -> bytes:
     """UTF-8 with a mark, so that spreadsheets read Chinese; what looks like a formula is text."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([_harmless(str(column.words)) for column in table.columns])
+    writer.writerow([harmless(str(column.words)) for column in table.columns])
     for row in table.rows:
         writer.writerow([_plain(cell) for cell in row])
     return ("\ufeff" + out.getvalue()).encode()
@@ -198,10 +198,11 @@ def _plain(cell: Cell) -> str:
     """Numbers bare and days as ISO, for programs; everything else as the page says it."""
     if isinstance(cell.value, int | float | date) and not isinstance(cell.value, bool):
         return str(cell.value)
-    return _harmless(cell.text)
+    return harmless(cell.text)
 
 
-def _harmless(said: str) -> str:
+def harmless(said: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
     return f"'{said}" if said[:1] in ("=", "+", "-", "@", "\t", "\r") else said
 
 
