@@ -6,7 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from markup import hidden, read
 
@@ -189,6 +191,30 @@ def test_messages_are_unread_until_they_were_looked_at(resident: Client, filed: 
     assert "没有新消息" in read(resident.get("/messages/")).text
     Event.objects.update(stored=timezone.now() + timedelta(minutes=1))
     assert "1" in news()
+
+
+def test_what_is_new_costs_one_indexed_question_on_every_page(
+    resident: Client, filed: str, staff: Any, daughter: Client
+) -> None:
+    offer(
+        daughter,
+        **{"offer-number": make_person_number("500000", date(1988, 4, 12), 7, "female"), "offer-name": "测试小雪"},
+    )
+    staff("clerk").post(f"/counter/{filed}/acts/accept/", {"expects": "1"})
+    with CaptureQueriesContext(connection) as asked:
+        page = read(resident.get("/accessibility/"))
+    assert "2" in next(a.text for a in page.root.all("a") if a.get("href") == "/messages/")
+    (news,) = [each["sql"] for each in asked if "cases_event" in each["sql"] or "identity_delegation" in each["sql"]]
+    assert "case_person" in plan_of(news)
+    assert len(asked) <= 4  # the session, the user, the news
+
+
+def plan_of(sql: str) -> str:
+    """The plan of a statement when tables are large: that there are indices for it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(line for (line,) in cursor.fetchall())
 
 
 def test_money_is_the_transfers_of_ones_cases(resident: Client, filed: str) -> None:

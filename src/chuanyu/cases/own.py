@@ -62,10 +62,10 @@ def messages(actor: Actor, *, seen: datetime | None) -> list[Message]:
     return [_message(row, seen) for row in rows]
 
 
-def unread(actor: Actor, *, seen: datetime | None) -> int:
-    """How many messages came after `seen`."""
+def unread(actor: Actor, *, seen: datetime | None) -> QuerySet[Event]:
+    """The messages that came after `seen`, to be counted."""
     rows = _events(actor)
-    return (rows if seen is None else rows.filter(stored__gt=seen)).count()
+    return rows if seen is None else rows.filter(stored__gt=seen)
 
 
 def money(actor: Actor) -> list[Money]:

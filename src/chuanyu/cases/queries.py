@@ -54,7 +54,7 @@ KINDS = {
 def view(case: UUID, actor: Actor) -> CaseView:
     """One case, whole, for someone who may see it: the person, staff of its parties, the node itself."""
     found = Case.objects.filter(pk=case).first()
-    if found is None or not _may_see(actor, found):
+    if found is None or not actions.may_see(actor, found):
         raise CaseError("not_found", errors.NOT_FOUND)
     return _view(found, actor)
 
@@ -119,7 +119,7 @@ def reference_of(case: UUID) -> str:
 def attachment(id_: UUID, actor: Actor) -> Attachment:
     """A file, for someone who may see its case."""
     found = Attachment.objects.select_related("case").filter(pk=id_).first()
-    if found is None or not _may_see(actor, found.case):
+    if found is None or not actions.may_see(actor, found.case):
         raise CaseError("not_found", errors.NOT_FOUND)
     return found
 
@@ -127,7 +127,7 @@ def attachment(id_: UUID, actor: Actor) -> Attachment:
 def registered(case: UUID, name: str, actor: Actor) -> dict[str, Any] | None:
     """What the agency's front register holds for a document of this case: shown to the clerk before the step takes it."""
     found = Case.objects.filter(pk=case).first()
-    if found is None or not _may_see(actor, found) or actor.agency is None:
+    if found is None or not actions.may_see(actor, found) or actor.agency is None:
         raise CaseError("not_found", errors.NOT_FOUND)
     body: dict[str, Any] | None = evidence.Evidence(found, agency=actor.agency, actor=actor).registered(name)
     return body
@@ -140,7 +140,7 @@ def foreseen(case: UUID, name: str, actor: Actor) -> Foreseen | None:
     Raises CaseError "documents" when a paper the rule needs is missing.
     """
     found = Case.objects.filter(pk=case).first()
-    if found is None or not _may_see(actor, found):
+    if found is None or not actions.may_see(actor, found):
         raise CaseError("not_found", errors.NOT_FOUND)
     declared, procedure = declarations.by_hash(found.declaration_id), declarations.procedure(found.declaration_id)
     act = procedure.states[found.state].does.get(name)
@@ -180,12 +180,6 @@ def _of_agency(actor: Actor) -> QuerySet[Case]:
     return Case.objects.extra(  # any party of the case: a search in a small JSON object, narrowed by the owner where it can be
         where=["EXISTS (SELECT FROM jsonb_each_text(parties) p WHERE p.value = %s)"], params=[agency]
     )
-
-
-def _may_see(actor: Actor, case: Case) -> bool:
-    if actor.is_system or actor.is_person(case.person, case.service):
-        return True
-    return any(actor.serves(agency.removeprefix(f"{here()}/"), here()) for agency in case.parties.values())
 
 
 def _rows(cases: Iterable[Case]) -> list[RowView]:

@@ -24,6 +24,10 @@ class Api(NinjaAPI):
         for methods in document["paths"].values():
             for operation in methods.values():
                 known.update(operation.pop("x-components", {}))
+                for parameter in operation.get("parameters", ()):
+                    words = operation.get("x-parameters", {}).get(parameter["name"])
+                    if words:
+                        parameter["description"] = words["en"]
         return document
 
 

@@ -42,6 +42,7 @@ class Filing:
     check: str
     leave: str
     crumbs: tuple[tuple[str, Text], ...]
+    visit: str = ""  # at the counter: the visit its forms are made for
 
     @property
     def asked(self) -> list[DocumentSpec]:

@@ -150,7 +150,12 @@ def day(value: date | datetime | str | None) -> str:
         value = date.fromisoformat(value)
     if isinstance(value, datetime):
         value = localtime(value).date()
-    return date_format(value, "j F Y" if language().startswith("en") else "Y年n月j日")
+    return _day(value, language())
+
+
+@lru_cache(maxsize=4096)
+def _day(value: date, language: str) -> str:
+    return date_format(value, "j F Y" if language.startswith("en") else "Y年n月j日")
 
 
 def moment(value: datetime | None) -> str:

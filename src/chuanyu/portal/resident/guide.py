@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import mark_safe
 
 from chuanyu.cases import diagram, eligibility, queries
@@ -81,23 +82,27 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
     service = catalogue().get(key)
     if service is None:
         raise Http404
-    parties = river.owners(service.procedure, here()) if service.procedure else {}
-    sheets = [_sheet(spec, parties) for spec in service.documents.values() if spec.by != "node"]
+    # the article is the same for everybody: the template keeps it, and only then what it needs is worked out
+    later: Any = SimpleLazyObject
+    parties = later(lambda: river.owners(service.procedure, here()) if service.procedure else {})
+    sheets = later(lambda: [_sheet(spec, parties) for spec in service.documents.values() if spec.by != "node"])
+    asked = later(lambda: [sheet for sheet in sheets if sheet.by == "applicant"])
     context = {
         "service": service,
         "crumbs": [("/services/", Text("办事", "Services")), ("", service.name)],
+        "today": days.today(),
         "chapter": words.CHAPTERS.get(service.chapter),
-        "bends": river.planned(service, here()),
-        "asked": [sheet for sheet in sheets if sheet.by == "applicant" and _at_start(service, sheet)],
-        "asked_later": [sheet for sheet in sheets if sheet.by == "applicant" and not _at_start(service, sheet)],
-        "fetched": [sheet for sheet in sheets if sheet.by != "applicant"],
-        "drawing": _drawing(service, parties),
-        "table": _table(service, parties),
-        "parameters": [_sides(parameter) for parameter in service.parameters.values()],
+        "bends": later(lambda: river.planned(service, here())),
+        "asked": later(lambda: [sheet for sheet in asked if _at_start(service, sheet)]),
+        "asked_later": later(lambda: [sheet for sheet in asked if not _at_start(service, sheet)]),
+        "fetched": later(lambda: [sheet for sheet in sheets if sheet.by != "applicant"]),
+        "drawing": later(lambda: _drawing(service, parties)),
+        "table": later(lambda: _table(service, parties)),
+        "parameters": later(lambda: [_sides(parameter) for parameter in service.parameters.values()]),
         "nodes": list(NODES),
-        "examples": examples(service),
+        "examples": later(lambda: examples(service)),
         "reasons": [reason for reason in service.reasons.values() if reason.remedy],
-        "length": _length(service),
+        "length": later(lambda: _length(service)),
         "leads": _leads(service),
         "mine": _mine(request, service),
         "foreseeable": eligibility.question(service) is not None,

@@ -50,7 +50,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     who, user = actor(request), request.user
     seen = getattr(user, "messages_seen", None)
     found = own.messages(who, seen=seen)
-    if not who.acts_for_another:
+    if not who.acts_for_another and _opened(request):
         actions.see_messages(who)
     context = {
         "crumbs": [("", Text("消息", "Messages"))],
@@ -60,6 +60,13 @@ def messages(request: HttpRequest) -> HttpResponse:
         "marks": not who.acts_for_another,
     }
     return render(request, "portal/resident/messages.html", context)
+
+
+def _opened(request: HttpRequest) -> bool:
+    """Whether a person opened this page: no program that fetches ahead, no page of another site that points here."""
+    ahead = request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or ""
+    elsewhere = request.headers.get("Sec-Fetch-Site") == "cross-site"
+    return request.method == "GET" and not ahead.startswith("prefetch") and not elsewhere
 
 
 def papers(request: HttpRequest) -> HttpResponse:
