@@ -120,3 +120,37 @@ def test_only_officers_decide_and_residents_see_nothing() -> None:
     names = ("api:files", "api:file_upload", "api:file", "api:file_results", "api:held", "api:held_decide")
     assert not any(ACCESS[name] & RESIDENT for name in names)
     assert ACCESS["api:held_decide"] == OFFICER
+
+
+def test_staff_upload_see_and_fetch_by_session(depot: Depot, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through Django's own addresses: the middleware's answer is tested elsewhere, so here it is who we say."""
+    from chuanyu.clearing.files import api
+
+    monkeypatch.setattr("chuanyu.identity.access.answer", lambda *a, **k: "allow")
+    monkeypatch.setattr(api, "actor", lambda request: depot.clerk("chongqing", "officer"))
+    body = csv_of(
+        [
+            tap(1, operator="chongqing", issuer="sichuan"),
+            tap(2, operator="chongqing", issuer="sichuan", day="2025-06-01"),
+        ]
+    )
+    base = "/api/clearing"
+    made = client.post(f"{base}/files/{SERVICE}?name=a.csv", body, content_type="text/csv")
+    assert (made.status_code, client.post(f"{base}/files/{SERVICE}", body, content_type="text/csv").status_code) == (
+        202,
+        200,
+    )
+    id_ = made.json()["id"]
+    depot.work()
+    assert client.get(f"{base}/files/{id_}").json()["held"] == 1
+    assert [each["id"] for each in client.get(f"{base}/files").json()] == [id_]
+    lines = b"".join(client.get(f"{base}/files/{id_}/results").streaming_content).decode()
+    assert "counted" in lines and "held" in lines
+    (held,) = client.get(f"{base}/held/{SERVICE}").json()
+    decision = {"rows": [held["id"]], "release": True, "reason": "查过"}
+    done = client.post(f"{base}/held/{SERVICE}/decide", decision, content_type="application/json")
+    assert done.json() == {"released": 1, "total": 180}
+    again = client.post(f"{base}/held/{SERVICE}/decide", decision, content_type="application/json")
+    assert (again.status_code, again.json()["error"]) == (409, "not_held")
+    header = client.post(f"{base}/files/{SERVICE}", b"a,b\n1,2\n", content_type="text/csv")
+    assert header.status_code == 422 and header.json()["fields"][0]["path"] == "a"

@@ -227,7 +227,7 @@ class Declared:
     reasons: Mapping[str, Reason]
     procedure: Procedure | None
     postings: Mapping[str, Posting]
-    batch: Batch | None
+    batch: Batch | None = None
     promise: Promise | None
     declaration: Mapping[str, Any]
     hash: str

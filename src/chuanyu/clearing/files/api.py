@@ -36,13 +36,6 @@ def files(request: HttpRequest, service: str = "") -> HttpResponse:
     return _json(queries.uploads(actor(request), service=service or None))
 
 
-@router.post("/clearing/files/{service}", url_name="file_upload")
-def upload(request: HttpRequest, service: str, name: str = "") -> HttpResponse:
-    """Upload a file as the request's body: CSV in UTF-8 with the field names as heading, or JSON lines; either may be gzipped."""
-    taken, new = intake.upload(service=service, actor=actor(request), name=name, chunks=_chunks(request))
-    return _json(queries.upload(taken.pk, actor(request)), 202 if new else 200)
-
-
 @router.get("/clearing/files/{uuid:id}", url_name="file")
 def file(request: HttpRequest, id: UUID) -> HttpResponse:
     """One upload with the first lines that are not well."""
@@ -56,6 +49,14 @@ def file_results(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{id}.csv"'
     return response
+
+
+# after the addresses with an id, which a service's name would swallow
+@router.post("/clearing/files/{service}", url_name="file_upload")
+def upload(request: HttpRequest, service: str, name: str = "") -> HttpResponse:
+    """Upload a file as the request's body: CSV in UTF-8 with the field names as heading, or JSON lines; either may be gzipped."""
+    taken, new = intake.upload(service=service, actor=actor(request), name=name, chunks=_chunks(request))
+    return _json(queries.upload(taken.pk, actor(request)), 202 if new else 200)
 
 
 @router.get("/clearing/held/{service}", url_name="held")
