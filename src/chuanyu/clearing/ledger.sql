@@ -354,7 +354,7 @@ BEGIN
     SELECT p_book, e.account, moment, e.seq, u.id, e.amount, e.after
       FROM unnest(p_id, p_debit, p_credit, p_amount, ds, cs, da, ca) u(id, dr, cr, amt, ds, cs, da, ca)
      CROSS JOIN LATERAL (VALUES (u.dr, u.ds, -u.amt, u.da), (u.cr, u.cs, u.amt, u.ca)) e(account, seq, amount, after)
-     WHERE u.ds IS NOT NULL;
+     WHERE u.ds IS NOT NULL ORDER BY e.account, e.seq;  -- in the order of the index: a tenth less work in a large one
   UPDATE ledger.account x SET (balance, pending_out, pending_in, seq, at) =
          (SELECT bal[u.pos], po[u.pos], pi[u.pos], sq[u.pos], moment FROM (SELECT width_bucket(x.id, acc) AS pos OFFSET 0) u)
    WHERE x.book = p_book AND x.id = ANY (acc) AND tou[width_bucket(x.id, acc)];  -- acc is sorted: this is its position
