@@ -160,7 +160,7 @@ def test_a_question_is_answered_and_logged_at_both_nodes(running: Running) -> No
     running.start()
     with running.nodes.at(THEM), settings_of(running, THEM):
         person = vault.enrol(NUMBER)
-        assert ask(person=person) == {"accesses": []}
+        assert ask(person=person) == {"accesses": [], "looks": []}
         asked = list(Log.objects.order_by("idx"))
     assert [row.direction for row in asked] == ["sent", "answer_received"]
     with running.nodes.at(US):

@@ -30,19 +30,19 @@ class Decision(Schema):
     reason: str = Field(min_length=1, max_length=500)
 
 
-@router.get("/clearing/files", url_name="files")
+@router.get("/clearing/files", url_name="files", openapi_extra={"x-zh": "本单位上传过的文件，新的在前。"})
 def files(request: HttpRequest, service: str = "") -> HttpResponse:
     """The uploads of one's own agency, newest first."""
     return _json(queries.uploads(actor(request), service=service or None))
 
 
-@router.get("/clearing/files/{uuid:id}", url_name="file")
+@router.get("/clearing/files/{uuid:id}", url_name="file", openapi_extra={"x-zh": "一次上传，以及头几行有问题的记录。"})
 def file(request: HttpRequest, id: UUID) -> HttpResponse:
     """One upload with the first lines that are not well."""
     return _json(queries.upload(id, actor(request)))
 
 
-@router.get("/clearing/files/{uuid:id}/results", url_name="file_results")
+@router.get("/clearing/files/{uuid:id}/results", url_name="file_results", openapi_extra={"x-zh": "每一行怎么处理的，CSV。"})
 def file_results(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     """What became of every line, as CSV."""
     lines = queries.results(id, actor(request))
@@ -52,20 +52,20 @@ def file_results(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
 
 
 # after the addresses with an id, which a service's name would swallow
-@router.post("/clearing/files/{service}", url_name="file_upload")
+@router.post("/clearing/files/{service}", url_name="file_upload", openapi_extra={"x-zh": "上传文件，作为请求的正文：UTF-8 的 CSV（首行为字段名）或 JSON Lines，可用 gzip 压缩。"})
 def upload(request: HttpRequest, service: str, name: str = "") -> HttpResponse:
     """Upload a file as the request's body: CSV in UTF-8 with the field names as heading, or JSON lines; either may be gzipped."""
     taken, new = intake.upload(service=service, actor=actor(request), name=name, chunks=_chunks(request))
     return _json(queries.upload(taken.pk, actor(request)), 202 if new else 200)
 
 
-@router.get("/clearing/held/{service}", url_name="held")
+@router.get("/clearing/held/{service}", url_name="held", openapi_extra={"x-zh": "等待负责人处理的记录。"})
 def held(request: HttpRequest, service: str) -> HttpResponse:
     """The rows that wait for an officer."""
     return _json(queries.held(service, actor(request)))
 
 
-@router.post("/clearing/held/{service}/decide", url_name="held_decide")
+@router.post("/clearing/held/{service}/decide", url_name="held_decide", openapi_extra={"x-zh": "放行或剔除等待处理的记录，写明理由。"})
 def held_decide(request: HttpRequest, service: str, body: Decision) -> HttpResponse:
     """Release held rows, or drop them, with the reason."""
     decided = judging.decide(
