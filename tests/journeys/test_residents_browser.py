@@ -119,7 +119,7 @@ def test_a_daughter_applies_for_her_mother(town: Town) -> None:
         offer(principal, daughter)
         delegate.open("/delegates/")
         delegate.page.click("button:has-text('接受') >> nth=0")
-        delegate.page.click("text=开始代办")
+        delegate.page.click("button:has-text('开始代办')")
         assert "您正在代" in delegate.page.inner_text(".acting")
         case, reference = apply(delegate)
         delegate.page.click(".acting button")
