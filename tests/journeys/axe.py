@@ -24,9 +24,20 @@ def _source() -> str:
     return FILE.read_text()
 
 
-def violations(person: Person, *, part: str = "") -> list[str]:
-    """One line per element of the page (or of the `part` a selector names) that breaks a rule; [] is what must come."""
+def begin(person: Person, *, part: str = "") -> None:
+    """Let the browser look at the page (or the `part` a selector names) while something else is done; see `found`."""
     page = person.page
     if not page.evaluate("'axe' in window"):
         page.evaluate(_source())  # by the debugger, which the content security policy does not bind
-    return [f"{page.url} {line}" for line in page.evaluate(LOOK, [RULES, part])]
+    page.evaluate(f"asked => {{ window.looked = ({LOOK})(asked); }}", [RULES, part])
+
+
+def found(person: Person) -> list[str]:
+    """One line per element that breaks a rule; [] is what must come."""
+    return [f"{person.page.url} {line}" for line in person.page.evaluate("window.looked")]
+
+
+def violations(person: Person) -> list[str]:
+    """The whole page, at once."""
+    begin(person)
+    return found(person)

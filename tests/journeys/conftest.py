@@ -41,6 +41,6 @@ def scene(town: Town, request: pytest.FixtureRequest) -> Scene:
 
 
 @pytest.fixture(scope="session")
-def seen() -> set[tuple[int, str]]:
-    """What has been looked at: width and what was there, to the letter."""
+def seen() -> set[str]:
+    """The parts of pages that have been looked at, to the letter."""
     return set()

@@ -4,18 +4,19 @@ The pages lie at one node, with something on each: a resident with cases, a draf
 gave a consent, a clerk with somebody at the counter, a year for the office to look back on.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
+import axe
 from browser import Person, Town
 from django.urls import reverse
 from test_pension_browser import apply
 
-from chuanyu.identity.access import ACCESS
+from chuanyu.identity.access import ACCESS, ANY, CLERK, RESIDENT, STAFF
 from chuanyu.node.samples import journeys
 from chuanyu.node.samples.people import name_for
 
 NODE = "sichuan"
+NOWHERE = "/nowhere/"  # what is not there has a page too
 SERVICE = {"key": "pension_transfer"}
 CASE = {"case": "{case}"}
 
@@ -110,8 +111,18 @@ NO_PAGES = {
 }
 
 
-# role → url name → why this role is not shown the page it may open
-LED_ON: dict[str, dict[str, str]] = {}
+# url name → (roles that are led on to another page, why)
+LED_ON: dict[str, tuple[frozenset[str], str]] = {
+    "account_login": (ANY, "signed in already"),
+    "mfa_reauthenticate": (RESIDENT, "has no second factor"),
+    "mfa_activate_totp": (ANY, "asks for the password first: a test of its own"),
+    "mfa_generate_recovery_codes": (ANY, "asks for the password first: a test of its own"),
+    "mfa_view_recovery_codes": (ANY, "there are none before they are made: a test of its own"),
+    "portal:rate": (STAFF, "staff do not rate"),
+    "portal:person_apply": (CLERK, "with somebody at the counter: see MORE"),
+    "portal:person_check": (CLERK, "with somebody at the counter: see MORE"),
+}
+NOBODY = frozenset[str](), ""
 # role → (who else, page): the same page with other things on it
 MORE: dict[str, tuple[tuple[str, str], ...]] = {
     "resident": (
@@ -130,25 +141,24 @@ class Scene:
         self.users = {"public": "", "clerk": "clerk-hrss", "officer": "officer-hrss", "office": "office",
                       "consenting": "newcomer", "attending": "clerk-dev"}  # fmt: skip
         self.words: dict[str, str] = {}
-        with ThreadPoolExecutor() as pool:  # each starts a program that loads everything first
-            made = pool.map(town.resident, ["pension_transfer", "pension_transfer", "public_opinion"])
-            history = pool.submit(town.pair.command, "sample", "history", "--count", "600", "--at", NODE)
-            self.users["resident"], self.users["delegate"], self.walk_in = made
-            history.result()
+        town.pair.command("sample", "history", "--count", "600", "--at", NODE)
+        self.users["resident"], self.users["delegate"] = town.resident(), town.resident()
+        self.walk_in = town.resident("public_opinion")
         with town.person(NODE, self.users["resident"]) as resident:
             self.words["case"], _ = apply(resident)
             self._more_of_a_life(resident)
         with town.person(NODE, self.users["clerk"]) as clerk:  # so that there is a message
             clerk.open(f"/counter/{self.words['case']}/")
             clerk.page.click("section.act.main button.wide")
+            clerk.sees("“受理”已完成")
         with town.person(NODE, self.users["delegate"]) as delegate:
             delegate.open("/delegates/")
             delegate.page.click("button:has-text('接受') >> nth=0")
+            delegate.sees("已接受")
             self.words["waiting"], _ = apply(delegate)
         with town.person(NODE, self.users["consenting"]) as consenting:
             consenting.open("/services/pension_transfer/apply/")
-            consenting.page.check("#agree")
-            consenting.page.click("text=同意并调取")
+            consent_and_withdraw(consenting)
         with town.person(NODE, self.users["attending"]) as clerk:
             clerk.open("/counter/person/")
             clerk.page.fill("[name=sought-number]", person_of(self.walk_in, "public_opinion")[0])
@@ -175,14 +185,36 @@ class Scene:
 
     def visits(self, role: str) -> dict[str, list[str]]:
         """Who → where, for everything this role may open."""
-        found = {self.users[role]: [self.address(name) for name in PAGES
-                                    if role in ACCESS[name] and name not in LED_ON.get(role, {})]}  # fmt: skip
+        open_to = [name for name in PAGES if role in ACCESS[name] and role not in LED_ON.get(name, NOBODY)[0]]
+        found = {self.users[role]: [*(self.address(name) for name in open_to), NOWHERE]}
         for who, name in MORE.get(role, ()):
             found.setdefault(self.users[who], []).append(self.address(name))
         return found
 
     def address(self, name: str) -> str:
         return str(reverse(name, kwargs={key: value.format(**self.words) for key, value in PAGES[name].items()}))
+
+
+def consent_and_withdraw(resident: Person) -> None:
+    """On the application's page: agree, see what came, take the consent back and begin anew; as it was but for the records."""
+    page = resident.page
+    assert page.input_value("[name=application-household]") == ""
+    page.click("text=同意并调取")  # not ticked
+    resident.sees("没有同意，就不会去调取")
+    page.check("#agree")
+    page.click("text=同意并调取")
+    resident.sees("已调取并填好", "来自重庆，可以改", "凭您的同意从重庆取得")
+    assert page.input_value("[name=application-household]").startswith("50")
+    found = axe.violations(resident)
+    resident.open("/consents/")
+    resident.sees("1 次")
+    found += axe.violations(resident)
+    assert not found, "\n".join(found)
+    page.click("text=撤回同意")
+    resident.sees("已撤回")
+    resident.open("/services/pension_transfer/apply/")
+    page.click("text=删除草稿，重新开始")
+    resident.sees("草稿已删除")
 
 
 def complain(person: Person) -> None:

@@ -246,6 +246,7 @@ def test_what_this_node_lacks_is_fetched_on_consent_and_shown_with_its_origin(
     page = read(agree(mover))
     assert "已调取并填好" in page.text and "凭您的同意从四川取得" in page.text
     assert "来自四川，可以改" in page.text
+    assert "删除草稿" in page.text  # what came can be thrown away as well
     consent = Consent.objects.get()
     assert (consent.service, consent.agency, consent.source, consent.fields) == (
         "pension_transfer", "chongqing/hrss", "sichuan", ["person.household"],
