@@ -201,3 +201,12 @@ def test_every_operation_has_its_words_and_an_example_that_fits(house: None, cli
     assert said.items() <= summary.items()
     text = read(client.get("/agency/api/")).text
     assert "同一个 id 再发一次" in text and "您看到的 sequence" in text and "回答的样子" in text
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_no_line_of_the_compact_is_left_in_keys(house: None, staff: Staff, language: str) -> None:
+    clerk = staff("clerk")
+    clerk.cookies["chuanyu_language"] = language
+    page = read(clerk.get("/agency/grants/"))
+    said = [dd.text for dd in page.one("main").all("dd")]
+    assert said and not [text for text in said if re.search(r"_|/|^consent$", text)], said
