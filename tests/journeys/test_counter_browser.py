@@ -243,7 +243,7 @@ def test_the_desk_shows_papers_side_by_side_the_law_and_the_sentence_the_applica
         clerk.sees(f"{reference}：“受理”未通过", "已经结束")
     with town.person("sichuan", user) as resident:
         resident.open("/cases/")
-        resident.page.click(f"text={reference}")
+        resident.page.locator("main li", has_text=reference).locator("a").first.click()
         resident.sees("不予办理", *sentence.split())
         resident.open("/accesses/")
         resident.sees(
@@ -350,6 +350,6 @@ def test_no_page_of_the_counter_is_wider_than_a_small_phone(town: Town, language
             clerk.open(path)
             wide = clerk.page.evaluate(
                 "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
-                " && !e.closest('.code, .unseen, .table-room, svg, thead')).map(e => e.className || e.tagName)"
+                " && e.checkVisibility() && !e.closest('.code, .unseen, .table-room, svg, thead')).map(e => e.className || e.tagName)"
             )
             assert clerk.page.evaluate("document.documentElement.scrollWidth") <= 320 and not wide, (path, wide)

@@ -20,7 +20,7 @@ _ROW = {
     "due": "2025-03-24", "overdue": False,
 }  # fmt: skip
 _SUMMARY = {
-    "key": "pension_transfer", "name": _PENSION, "clause": 4, "mode": "…",
+    "key": "pension_transfer", "name": _PENSION, "clause": 15, "mode": "online",
     "parties": {"receiving": {"agency": "hrss", "node": "filed_at"}, "sending": {"agency": "hrss", "node": "other"}},
     "takes": ["application"],
 }  # fmt: skip
