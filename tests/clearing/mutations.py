@@ -123,7 +123,7 @@ MUTATIONS = (
          "test_instructions.py::test_an_answer_is_stored_once"),
     code("one failure holds up all", "posting", "except Exception:  # the others must not wait for it; it stays waiting and is tried again",
          "except KeyError:", "test_instructions.py::test_an_answer_that_cannot_be_stored_does_not_hold_up_the_others"),
-    code("what came too early is refused", "posting", "status == UNKNOWN_TRANSFER", "False",
+    code("what came too early is refused", "posting", "if status != UNKNOWN_TRANSFER or instruction.of is None:", "if True:",
          "test_instructions.py::test_what_comes_before_what_it_refers_to_waits"),
     code("a step is posted in part", "posting", "chain = number if len(step) > 1 else 0", "chain = 0",
          "test_steps.py::test_one_that_is_refused_takes_the_others_with_it"),

@@ -228,8 +228,9 @@ def _store_step(answers: dict[UUID, int]) -> int:
 
 def _too_early(instruction: Instruction, status: int) -> bool:
     """It came before what it refers to: next time."""
-    earlier = Instruction.objects.filter(pk=instruction.of, status=Status.WAITING)
-    return status == UNKNOWN_TRANSFER and instruction.of is not None and earlier.exists()
+    if status != UNKNOWN_TRANSFER or instruction.of is None:
+        return False
+    return Instruction.objects.filter(pk=instruction.of, status=Status.WAITING).exists()
 
 
 def _follow(instruction: Instruction) -> None:

@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 from chuanyu.cases.api import refused
 from chuanyu.cases.api import router as cases
 from chuanyu.cases.errors import CaseError
+from chuanyu.clearing.api import router as clearing
 from chuanyu.exchange.api import router as exchange
 
 
@@ -31,5 +32,6 @@ api = Api(
     docs_url=None,
 )
 api.add_router("", cases)
+api.add_router("", clearing)
 api.add_router("", exchange)
 api.add_exception_handler(CaseError, refused)
