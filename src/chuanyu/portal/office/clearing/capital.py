@@ -12,10 +12,10 @@ def capital(fen: int) -> str:
     yuan, rest = divmod(fen, 100)
     jiao, cents = divmod(rest, 10)
     said = f"{_whole(yuan)}元" if yuan else ""
+    if yuan and (yuan % 10 == 0 if jiao else cents):
+        said += "零"
     if jiao:
         said += f"{DIGITS[jiao]}角"
-    elif cents and yuan:
-        said += "零"
     if cents:
         return f"{said}{DIGITS[cents]}分"
     return f"{said or '零元'}整"

@@ -126,7 +126,7 @@ def money(amount: int | None, unit: str = MONEY) -> Cell:
     """An amount of a table: right-aligned, sorted and drawn by its value; only money is drawn."""
     if amount is None:
         return Cell("—")
-    return Cell(figure(amount, unit), Decimal(amount) / 100 if unit == MONEY else None)
+    return Cell(figure(amount, unit), Decimal(amount).scaleb(-2) if unit == MONEY else None)
 
 
 def period(name: str) -> str:
@@ -138,6 +138,11 @@ def period(name: str) -> str:
 def service(key: str) -> str:
     found = catalogue().get(key)
     return words.say(found.name) if found else key
+
+
+def window(found: queries.Window) -> str:
+    """2025年3月 · 跨省异地就医直接结算."""
+    return f"{period(found.period)} · {service(found.service)}"
 
 
 def agency(key: str) -> Cell:

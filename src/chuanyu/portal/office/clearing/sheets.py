@@ -23,8 +23,7 @@ def windows(found: Iterable[queries.Window], *, key: str = "windows") -> Table:
         key=key,
         caption=_("清算期"),
         columns=(
-            Column("period", _("期间"), "tight"),
-            Column("service", _("事项")),
+            Column("window", _("清算期")),
             Column("peer", _("对方")),
             Column("state", _("状态"), "tight"),
             Column("out", _("我方应付（元）"), "num"),
@@ -34,7 +33,7 @@ def windows(found: Iterable[queries.Window], *, key: str = "windows") -> Table:
             Column("closes", _("关账日"), "tight"),
         ),
         rows=[_window(window) for window in found],
-        chart=Chart("period", ("out", "back")),
+        chart=Chart("window", ("out", "back"), lying=True),
         first=FIRST,
         quiet=True,
     )
@@ -47,8 +46,7 @@ def _window(window: queries.Window) -> list[Cell]:
         out_count, out, back_count, back = window.out_count, window.out, window.back_count, window.back or 0
     state = said.state(window)
     return [
-        Cell(said.period(window.period), window.period, href=reverse("portal:window", args=[window.id])),
-        tables.text(said.service(window.service)),
+        Cell(said.window(window), window.period, href=reverse("portal:window", args=[window.id])),
         said.agency(window.peer),
         Cell(words.say(said.STATES[window.state][0]), list(said.STATES).index(window.state), html=state),
         said.money(out, window.unit),
