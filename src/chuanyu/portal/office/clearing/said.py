@@ -61,6 +61,14 @@ HOW = {
     "arrived": Text("在途，已到", "Was on its way, has arrived"),
     "adjusted": Text("已调整", "Adjusted"),
 }
+# what programs of the node post by themselves; the rest are names of the services' own postings
+CODES = {
+    "opening": Text("注入资金", "Money put in"),
+    "prepayment": Text("预付", "Prepayment"),
+    "settlement": Text("支付单结清", "Order settled"),
+    "return": Text("冲正收回", "Reversal taken back"),
+    "adjustment": Text("差异调整", "Adjustment"),
+}
 TERMS = {
     "closes": Text("申报截止，开始关账", "Declared by; closing begins"),
     "pay_by": Text("最迟付款", "To be paid by"),
@@ -190,6 +198,11 @@ def basis(key: str, term: Term) -> tuple[str, str]:
     parameter = found.parameters.get(term.parameter) if found else None
     value = parameter.value_on(term.day, here()) if parameter else None
     return (words.source(found, value.ref), value.certainty) if found and value else ("", "")
+
+
+def code(name: str) -> str:
+    """What a transfer is for."""
+    return words.say(CODES.get(name, name))
 
 
 def nameless(name: str) -> str:
