@@ -129,6 +129,8 @@ def test_a_difference_is_compared_seen_as_an_alarm_and_adjusted(town: Town) -> N
     assert town.states("2025-03") == ["closed", "closed"]
     with town.at("chongqing"):
         assert queries.alarms() == []
+        (line,) = queries.differences(window=window.id, unresolved=False)
+        assert (line.how, line.note, line.by) == ("adjusted", "对方没有收到", town.officer("chongqing").id)
         rows = sheet.transfers(window.id).rows
         assert {(row.amount, row.counts) for row in rows} == {(10, True), (7, False)}
     town.sound()
