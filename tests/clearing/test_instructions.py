@@ -231,7 +231,7 @@ def test_an_answer_is_stored_once(town: Town) -> None:
     """Two posters got the same answer for the same instruction: its case is told once, and one order goes out."""
     paid = town.pay("chongqing", 5, window="")
     with town.at("chongqing"):
-        assert [posting._store_one(paid, 0), posting._store_one(paid, 0)] == [1, 0]
+        assert [posting._store_step({paid: 0}), posting._store_step({paid: 0})] == [1, 0]
         assert Order.objects.count() == 1
     assert len(town.heard) == 1
 

@@ -42,6 +42,7 @@ class Town:
         self.link = link
         self.on_its_way: list[Carried] = []
         self.heard: list[tuple[str, queries.Transfer]] = []  # what the case engine would be told
+        self.steps = 0  # of CASE: each transfer is a step of its own
         self.turn(day)
         for node in NODES:
             with self.at(node):
@@ -66,8 +67,10 @@ class Town:
     ) -> UUID:
         """Instruct at the payer; `carry` later. Returns the transfer's id."""
         id_ = uuid7()
+        self.steps += 1
         arguments = {
-            "case": CASE, "sequence": 1, "service": SERVICE, "name": "transfer_amount", "payer": f"{payer}/{AGENCY}",
+            "case": CASE, "sequence": self.steps, "service": SERVICE, "name": "transfer_amount",
+            "payer": f"{payer}/{AGENCY}",
             "payee": f"{other(payer)}/{AGENCY}", "amount": amount, "unit": "CNY", "cycle": "gross", "kind": kind, "of": of,
         } | more  # fmt: skip
         with self.at(payer):

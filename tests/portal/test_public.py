@@ -41,7 +41,9 @@ def test_english_pages_are_english(house: None, client: Client) -> None:
         "/agency/api/",
     ):
         page = read(client.get(address))
-        data = {word for each in page.root.all("pre") for word in each.text.split()}  # what the program answers has both
+        data = {
+            word for each in page.root.all("pre") for word in each.text.split()
+        }  # what the program answers has both
         # the number of a paper (文号) is the same in every language
         words = [word for word in page.text.split() if word not in data and "〔" not in word]
         chinese = [word for word in words if any("\u4e00" <= c <= "\u9fff" for c in word)]

@@ -225,7 +225,9 @@ def _view(case: Case, actor: Actor) -> CaseView:
     declared = declarations.by_hash(case.declaration_id)
     procedure = declarations.procedure(case.declaration_id)
     state = procedure.states[case.state]
-    events = list(Event.objects.filter(case=case).order_by("sequence").values_list("body", "actor"))
+    # up to where the row stood when it was read: a step taken since belongs to the next look
+    known = Event.objects.filter(case=case, sequence__lte=case.sequence).order_by("sequence")
+    events = list(known.values_list("body", "actor"))
     taken = [evidence.step_of(body) for body, _ in events]
     transfers = {t.id: t for t in map(transfer_view, clearing.transfers([case.pk]))}
     return CaseView(
@@ -273,7 +275,7 @@ def _view(case: Case, actor: Actor) -> CaseView:
 
 def _documents(case: Case, declared: Declared, steps: list[Step]) -> tuple[DocumentView, ...]:
     """The newest of each name, in the order they came."""
-    rows = CaseDocument.objects.filter(case=case).order_by("sequence")
+    rows = CaseDocument.objects.filter(case=case, sequence__lte=case.sequence).order_by("sequence")
     newest = {row.name: row for row in rows}
     by_sequence = {s.sequence: s for s in steps}
     return tuple(

@@ -1,13 +1,19 @@
-"""Where clearing writes: instructions, funds and prepayments. What happens to windows is in windows.py, to orders in orders.py."""
+"""Where clearing writes: instructions, funds and prepayments. What happens to windows is in windows.py, to orders in orders.py.
 
+What officers do by hand is at the end: they act for their own agency, the office for any of this node.
+"""
+
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from chuanyu.clearing import legs, periods, windows
-from chuanyu.clearing.models import NO_CASE, Difference, Instruction, Prepayment
+from chuanyu.clearing import booking, differences, legs, opening, orders, periods, windows
+from chuanyu.clearing.models import NO_CASE, Difference, Instruction, Order, Prepayment, Window
+from chuanyu.core import days
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.text import Text
@@ -156,7 +162,7 @@ def prepay(
     )  # fmt: skip
 
 
-# --- differences -----------------------------------------------------------------------------------------------------
+# --- what officers do by hand ----------------------------------------------------------------------------------------
 
 NOT_ALLOWED = ClearingError(
     "not_allowed",
@@ -170,6 +176,19 @@ NOTHING_HERE = ClearingError(
     ),
 )
 NO_REASON = ClearingError("no_reason", Text("请写明调整的原因。", "Say why it is adjusted."))
+NOT_OPEN = ClearingError(
+    "not_open", Text("这个清算期已经在关账或已关账。", "This window is closing or closed already.")
+)
+NO_RULE = ClearingError(
+    "no_rule",
+    Text(
+        "上年第四季度的清算期没有全部双方签字，算不出额度。",
+        "Not all windows of last year's fourth quarter are signed by both sides, so there is no amount.",
+    ),
+)
+REACHED = ClearingError(
+    "reached", Text("预付金已不低于规则算出的额度。", "The prepayment is not below what the rule gives.")
+)
 RESOLVED = ClearingError("resolved", Text("这笔差异已经处理。", "This difference has been dealt with."))
 
 
@@ -181,10 +200,7 @@ def adjust(*, difference: int, actor: Actor, note: str) -> Instruction:
     """
     line = Difference.objects.select_for_update().select_related("window").get(pk=difference)
     window = line.window
-    node, _, agency = window.own.partition("/")
-    officer = "officer" in actor.roles and actor.serves(agency, node)
-    if actor.node != here() or not (officer or "office" in actor.roles or actor.is_system):
-        raise NOT_ALLOWED
+    _allow(actor, window.own)
     if not note.strip():
         raise NO_REASON
     if line.resolved or window.state != window.State.CLOSING:
@@ -208,3 +224,82 @@ def adjust(*, difference: int, actor: Actor, note: str) -> Instruction:
     )  # fmt: skip
     wake()
     return made
+
+
+def close(*, window: int, actor: Actor) -> Window:
+    """Begin to close a window now, without waiting for its timetable, and go as far as that goes. Raises ClearingError.
+
+    The other node follows once the period is over there too.
+    """
+    found = Window.objects.get(pk=window)
+    _allow(actor, found.own)
+    if found.state != Window.State.OPEN:
+        raise NOT_OPEN
+    windows.begin(found)
+    return windows.advance(found)
+
+
+def compare(*, window: int, actor: Actor) -> int:
+    """Ask the other node line by line what differs, now. Returns how many lines do. Raises ClearingError, exchange's errors."""
+    found = Window.objects.get(pk=window)
+    _allow(actor, found.own)
+    return len(differences.compare(found))
+
+
+def bank_answers(lines: Iterable[dict[str, Any]], *, actor: Actor) -> list[tuple[dict[str, Any], str]]:
+    """Take lines of the bank's answer (as orders.read gives them), each for itself: (line, what was wrong with it or "").
+
+    A line of another agency's order is `not_allowed` and not kept.
+    """
+    found = []
+    for line in lines:
+        order = Order.objects.filter(number=line["number"]).first()
+        try:
+            if order is not None:
+                _allow(actor, order.payer if order.payer.startswith(f"{here()}/") else order.payee)
+            problem = orders.answer(line).problem
+        except ClearingError as error:
+            problem = error.code
+        except booking.Refusal as refusal:
+            problem = refusal.reason
+        found.append((line, problem))
+    return found
+
+
+def prepay_by_rule(*, service: str, payer: str, payee: str, unit: str, actor: Actor) -> Instruction:
+    """Bring a prepayment to what its rule gives today from last year's fourth quarter. Only ever raises it.
+
+    Raises ClearingError, LookupError for a prepayment no service declares.
+    """
+    _allow(actor, payer)
+    known = [
+        o
+        for o in opening.openings(days.today())
+        if (o.service, o.payer, o.payee, o.unit) == (service, payer, payee, unit)
+    ]
+    if not known:
+        raise LookupError(f"{service} keeps no prepayment of {payer} with {payee}")
+    (found,) = known
+    if found.amount is None:
+        raise NO_RULE
+    waiting = Instruction.objects.filter(
+        name=legs.PREPAYMENT, service=service, payer=payer, payee=payee, unit=unit, status=Instruction.Status.WAITING
+    )
+    if not found.lacks or waiting.exists():
+        raise REACHED
+    return prepay(
+        service=service, payer=payer, payee=payee, unit=unit, amount=Money(found.lacks),
+        yellow=Decimal(found.yellow), red=Decimal(found.red),
+    )  # fmt: skip
+
+
+def may(actor: Actor, own: str) -> bool:
+    """Whether this actor decides about money of the agency `own` ("sichuan/nhsa")."""
+    node, _, agency = own.partition("/")
+    officer = "officer" in actor.roles and actor.serves(agency, node)
+    return actor.node == node == here() and (officer or "office" in actor.roles or actor.is_system)
+
+
+def _allow(actor: Actor, own: str) -> None:
+    if not may(actor, own):
+        raise NOT_ALLOWED

@@ -18,7 +18,10 @@ KINDS = {"plain": PLAIN, "pending": PENDING, "post": POST, "void": VOID, "revers
 
 
 class Posting(msgspec.Struct, frozen=True, kw_only=True):
-    """One transfer of a batch. Its accounts are opened on first use. `amount` in the unit's smallest part."""
+    """One transfer of a batch. Its accounts are opened on first use. `amount` in the unit's smallest part.
+
+    `chain`: 0 = alone; neighbours with the same number are posted all or none.
+    """
 
     id: UUID
     debit: Leg
@@ -29,6 +32,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
     kind: int = PLAIN
     origin: UUID | None = None
     expires: datetime | None = None
+    chain: int = 0
 
 
 def number(book: str) -> int:
@@ -50,7 +54,7 @@ def post(book: str, postings: Sequence[Posting], *, window: int = 0, mirror: boo
     book_number, ids = booking.accounts(book, wanted)
     (statuses,) = sql.rows(
         "SELECT ledger.post(%b, %b, %b::uuid[], %b::int[], %b::int[], %b::bigint[], %b::text[], %b::smallint[],"
-        " %b::uuid[], %b::timestamptz[], NULL, %b)",
+        " %b::uuid[], %b::timestamptz[], %b::int[], %b)",
         [
             book_number,
             window,
@@ -62,6 +66,7 @@ def post(book: str, postings: Sequence[Posting], *, window: int = 0, mirror: boo
             [p.kind for p in postings],
             [p.origin for p in postings],
             [p.expires for p in postings],
+            [p.chain for p in postings],
             mirror,
         ],
     )[0]

@@ -8,10 +8,12 @@ token names the agency, and opens its books alone. What the two nodes owe each o
 by cases. Repeat a request with the same id until it is answered: it is posted once.
 """
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import asyncpg
@@ -34,6 +36,7 @@ Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Reads = Callable[[str, str, dict[str, str]], tuple[int, bytes]]
 
 log = structlog.get_logger("chuanyu.clearing")
 
@@ -84,10 +87,14 @@ def token(secret: str, agency: str) -> str:
 
 
 class Door:
-    """Serves one node. `url` is its database as the node's role, `secret` what its agencies' tokens are made from."""
+    """Serves one node. `url` is its database as the node's role, `secret` what its agencies' tokens are made from.
 
-    def __init__(self, *, url: str, secret: str) -> None:
+    `reads`: answers GET for an agency: (agency, address, query) → status and JSON.
+    """
+
+    def __init__(self, *, url: str, secret: str, reads: Reads | None = None) -> None:
         self._secret = secret
+        self._reads = reads
         self._connections = Connections(url)
         self.collector = Collector(self._connections)
         self._accounts: dict[str, dict[str, int]] = {}  # book → name → number; an account never changes its number
@@ -107,8 +114,11 @@ class Door:
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
-        agency = self._agency(scope)
-        handler = {"transfers": self._transfer, "accounts": self._open}.get(scope["path"].removeprefix(PREFIX))
+        agency, what = self._agency(scope), scope["path"].removeprefix(PREFIX)
+        if scope["method"] == "GET" and self._reads is not None:
+            query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+            return await asyncio.to_thread(self._reads, agency, what, query)
+        handler = {"transfers": self._transfer, "accounts": self._open}.get(what)
         if handler is None or scope["method"] != "POST":
             raise Refused(404, "not_found", "没有这个地址。", "There is nothing at this address.")
         return await handler(agency, await _read(receive))

@@ -16,7 +16,8 @@ OUTSIDE = (BANK, TREASURY)
 MOST = 10**15  # that one transfer may move, in the unit's smallest part; ledger.post insists
 # accounts that only postings between the nodes and their settlement may touch
 BETWEEN = ("due_to/", "due_from/", "prepaid/", "prepayment/", "topup/", "returns/")
-CANNOT_LEND = ("prepaid/", "person/")
+PERSON = "person/"
+CANNOT_LEND = ("prepaid/", PERSON)
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,8 @@ def received(*, payer: str, source: str, target: str, unit: str) -> tuple[Leg, L
 def returned(*, payer: str, unit: str) -> Leg:
     """What a mirrored reversal debits, so that it can't be refused when the target has spent the money meanwhile."""
     return leg(f"returns/{payer}", unit)
+
+
+def nameless(account: str) -> str:
+    """An account as those may read it who answer for the book but not for the person: whose it is stays out of it."""
+    return PERSON.rstrip("/") if account.startswith(PERSON) else account

@@ -2,11 +2,16 @@
 
 `ledger.post` is idempotent by the transfer's id, and an instruction stays "waiting" until its answer is stored, so a crash
 between the two only asks the ledger again and gets the same answer. One poster per book: an advisory lock keeps a second one out.
+
+What one event of a case moves is posted all or none: a chain of the ledger, and one transaction where it belongs to several
+windows. A mirror is never held back by another one: at the payer all of them have moved already.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from uuid import UUID
 
+import msgspec
 import structlog
 from django.db import transaction
 from django.db.utils import IntegrityError, OperationalError
@@ -19,30 +24,91 @@ from chuanyu.clearing.reasons import CODES
 from chuanyu.identity import sql
 
 BATCH = 500  # the knee of the curve: fewer cost a tenth more each, more gain little
-UNKNOWN_TRANSFER = 11
+LINKED, UNKNOWN_TRANSFER = 9, 11
 
 Kind, Side, Status = Instruction.Kind, Instruction.Side, Instruction.Status
+Step = list[Instruction]  # posted all or none
 
 log = structlog.get_logger("chuanyu.clearing")
 
 
 def work() -> int:
     """Post one batch per book and window with waiting instructions. Returns how many were settled."""
-    waiting = Instruction.objects.filter(status=Status.WAITING).select_related("window")
-    groups: dict[tuple[str, int, bool], list[Instruction]] = {}
-    for instruction in waiting.order_by("at", "pk")[:BATCH]:
-        number = instruction.window.number if instruction.window else 0
-        groups.setdefault((instruction.book, number, instruction.side == Side.PAYEE), []).append(instruction)
-    return sum(_post(*group, batch) for group, batch in groups.items())
+    groups: dict[tuple[str, int, bool], list[Step]] = {}
+    scattered: list[Step] = []
+    for step in _steps():
+        first = step[0]
+        if len({_window(instruction) for instruction in step}) > 1:
+            scattered.append(step)
+        else:
+            groups.setdefault((first.book, _window(first), first.side == Side.PAYEE), []).append(step)
+    return sum(_post(*group, steps) for group, steps in groups.items()) + sum(map(_post_scattered, scattered))
 
 
-def _post(book: str, window: int, mirror: bool, batch: list[Instruction]) -> int:
+def _steps() -> list[Step]:
+    """What waits, the oldest first; no step is cut in two by the size of a batch."""
+    waiting = Instruction.objects.filter(status=Status.WAITING).select_related("window").order_by("at", "pk")
+    found = list(waiting[:BATCH])
+    if len(found) == BATCH:
+        cases = {instruction.case for instruction in found} - {NO_CASE}
+        steps, known = {_step(instruction) for instruction in found}, {instruction.pk for instruction in found}
+        rest = waiting.filter(case__in=cases, side=Side.PAYER)
+        found += [instruction for instruction in rest if instruction.pk not in known and _step(instruction) in steps]
+    joined: dict[tuple[object, ...], Step] = {}
+    for instruction in found:
+        joined.setdefault(_step(instruction), []).append(instruction)
+    return list(joined.values())
+
+
+def _step(instruction: Instruction) -> tuple[object, ...]:
+    """What an instruction is posted together with: what its event pays from the same book."""
+    if instruction.case == NO_CASE or instruction.side == Side.PAYEE:
+        return (instruction.pk,)
+    return (instruction.case, instruction.sequence, instruction.book)
+
+
+def _window(instruction: Instruction) -> int:
+    return instruction.window.number if instruction.window else 0
+
+
+def _post(book: str, window: int, mirror: bool, steps: list[Step]) -> int:
     with batches.alone(book) as alone:
         if not alone:
             return 0
-        postings = [posting_of(instruction) for instruction in batch]
-        statuses = ask(book, window, mirror, postings)
-        return _store(batch, statuses)
+        postings = [posting for number, step in enumerate(steps, 1) for posting in _linked(step, number)]
+        answers = dict(zip([p.id for p in postings], ask(book, window, mirror, postings), strict=True))
+        return _store(steps, answers)
+
+
+def _post_scattered(step: Step) -> int:
+    """A step of several windows: a batch for each of them, in one transaction that is taken back if one is refused.
+
+    Such a refusal is kept with the instruction alone. It is final all the same: what is refused is never asked again.
+    """
+    book, answers = step[0].book, dict[UUID, int]()
+    with batches.alone(book) as alone:
+        if not alone:
+            return 0
+        try:
+            with transaction.atomic():
+                for window, part in groupby(sorted(step, key=_window), _window):
+                    postings = _linked(list(part), 1)
+                    answers |= zip([p.id for p in postings], batches.post(book, postings, window=window), strict=True)
+                    if any(answers.values()):
+                        raise _TakenBack
+        except _TakenBack:
+            answers = {instruction.pk: answers.get(instruction.pk) or LINKED for instruction in step}
+        return _store([step], answers)
+
+
+class _TakenBack(Exception):
+    """One transfer of a step was refused, so none of it is posted."""
+
+
+def _linked(step: Step, number: int) -> list[Posting]:
+    """Its transfers as a chain of that number; one alone needs none."""
+    chain = number if len(step) > 1 else 0
+    return [msgspec.structs.replace(posting_of(instruction), chain=chain) for instruction in step]
 
 
 def posting_of(instruction: Instruction) -> Posting:
@@ -97,42 +163,56 @@ def ask(book: str, window: int, mirror: bool, postings: Sequence[Posting]) -> li
     try:
         return batches.post(book, postings, window=window, mirror=mirror)
     except (IntegrityError, OperationalError):
-        if len(postings) == 1:
+        half = _middle(postings)
+        if half is None:
             raise
-        half = len(postings) // 2
         return [*ask(book, window, mirror, postings[:half]), *ask(book, window, mirror, postings[half:])]
 
 
-def _store(batch: list[Instruction], statuses: list[int]) -> int:
+def _middle(postings: Sequence[Posting]) -> int | None:
+    """Where to split a batch: near its middle, never through a chain."""
+    chains = [posting.chain for posting in postings]
+    places = [i for i in range(1, len(chains)) if chains[i] == 0 or chains[i] != chains[i - 1]]
+    return min(places, key=lambda place: abs(2 * place - len(chains)), default=None)
+
+
+def _store(steps: list[Step], answers: dict[UUID, int]) -> int:
     done = 0
-    for instruction, status in zip(batch, statuses, strict=True):
+    for step in steps:
         try:
-            done += _store_one(instruction.pk, status)
+            done += _store_step({instruction.pk: answers[instruction.pk] for instruction in step})
         except Exception:  # the others must not wait for it; it stays waiting and is tried again
-            log.exception("an answer of the ledger could not be stored", instruction=str(instruction.pk))
+            log.exception("an answer of the ledger could not be stored", instructions=[str(i.pk) for i in step])
     return done
 
 
 @transaction.atomic
-def _store_one(id_: UUID, status: int) -> int:
-    fresh = Instruction.objects.select_for_update(of=("self",)).select_related("window").get(pk=id_)
-    if fresh.status != Status.WAITING:
+def _store_step(answers: dict[UUID, int]) -> int:
+    rows = Instruction.objects.select_for_update(of=("self",)).select_related("window").filter(pk__in=answers)
+    fresh = [instruction for instruction in rows.order_by("pk") if instruction.status == Status.WAITING]
+    if any(_too_early(instruction, answers[instruction.pk]) for instruction in fresh):
         return 0
-    if (
-        status == UNKNOWN_TRANSFER
-        and fresh.of
-        and Instruction.objects.filter(pk=fresh.of, status=Status.WAITING).exists()
-    ):
-        return 0  # it came before what it refers to: next time
-    fresh.status = Status.POSTED if status == 0 else Status.REFUSED
-    fresh.reason = CODES.get(status, "")
-    fresh.settled = timezone.now()
-    fresh.save(update_fields=["status", "reason", "settled"])
-    if status == 0:
-        _follow(fresh)
-    if fresh.case != NO_CASE:
-        handlers.tell_settled(queries.transfer(fresh))
-    return 1
+    # the case is told the reason of the one that failed, not that the others followed it
+    fresh.sort(key=lambda instruction: answers[instruction.pk] == LINKED)
+    for instruction in fresh:
+        status = answers[instruction.pk]
+        instruction.status = Status.POSTED if status == 0 else Status.REFUSED
+        instruction.reason = CODES.get(status, "")
+        instruction.settled = timezone.now()
+        instruction.save(update_fields=["status", "reason", "settled"])
+    for instruction in fresh:
+        if instruction.status == Status.POSTED:
+            _follow(instruction)
+        if instruction.case != NO_CASE:
+            handlers.tell_settled(queries.transfer(instruction))
+    return len(fresh)
+
+
+def _too_early(instruction: Instruction, status: int) -> bool:
+    """It came before what it refers to: next time."""
+    if status != UNKNOWN_TRANSFER or instruction.of is None:
+        return False
+    return Instruction.objects.filter(pk=instruction.of, status=Status.WAITING).exists()
 
 
 def _follow(instruction: Instruction) -> None:

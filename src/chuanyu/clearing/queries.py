@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from chuanyu.clearing import legs, models, prepaid, timetable
 from chuanyu.clearing.models import Instruction
@@ -39,7 +40,10 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """An account of a book and where it stands, in fen: credit positive. `reserved` may go out, `expected` may come in."""
+    """An account of a book and where it stands, in fen: credit positive. `reserved` may go out, `expected` may come in.
+
+    `people`: of how many persons' accounts it is the sum, under the name "person"; 0: it is one account.
+    """
 
     book: str
     name: str
@@ -51,6 +55,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     floor: int | None = None
     ceiling: int | None = None
     closed: bool = False
+    people: int = 0
 
 
 def transfers(cases: Iterable[UUID]) -> list[Transfer]:
@@ -97,6 +102,19 @@ def accounts(book: str | None = None) -> list[Account]:
     return [Account(**dict(zip(names, row, strict=True))) for row in rows]
 
 
+def ledger_accounts(agency: str | None = None) -> list[Account]:
+    """The accounts of an agency's books ("nhsa"), or of all; those of persons only as one sum to a book and unit."""
+    rows = sql.rows(
+        "SELECT b.name, p.name, a.unit, sum(a.balance)::bigint, sum(a.seq)::bigint, sum(a.pending_out)::bigint,"
+        " sum(a.pending_in)::bigint, min(a.floor), min(a.ceiling), bool_and(a.closed), count(*) FILTER (WHERE p.name = 'person')"
+        " FROM ledger.account a JOIN ledger.book b USING (book) CROSS JOIN LATERAL"
+        " (SELECT CASE WHEN a.name LIKE 'person/%%' THEN 'person' ELSE a.name END) p(name)"
+        " WHERE %s::text IS NULL OR split_part(b.name, '/', 1) = %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [agency, agency],
+    )
+    return [Account(**dict(zip(Account.__struct_fields__, row, strict=True))) for row in rows]
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """A window as this node sees it. Amounts in fen as signed: `out` we pay, `back` they pay; None while it is open.
 
@@ -118,6 +136,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     back: int | None
     back_count: int
     agreed: bool
+    signed: bool
+    their_signed: bool
     closes: date
     pay_by: date | None
     closed: datetime | None
@@ -218,15 +238,57 @@ def orders(*, agency: str | None = None, unfinished: bool = False) -> list[Order
     return [_order(row) for row in rows]
 
 
-def problems() -> list[BankLine]:
-    """Lines of the banks' answers that fit no order, newest first."""
+def order(number: str) -> Order | None:
+    """One payment order by its number."""
+    row = models.Order.objects.select_related("window", "instruction").filter(number=number).first()
+    return _order(row) if row else None
+
+
+def bank_lines(number: str) -> list[BankLine]:
+    """What the bank said about an order, oldest first, also what did not fit it."""
+    return [_bank_line(row) for row in models.BankLine.objects.filter(number=number).order_by("day", "pk")]
+
+
+def problems(*, agency: str | None = None) -> list[BankLine]:
+    """Lines of the banks' answers that fit no order; of one agency: those that name an order of its."""
     rows = models.BankLine.objects.exclude(problem="").order_by("-day", "pk")
-    return [
-        BankLine(
-            reference=r.reference, number=r.number, direction=r.direction, amount=r.amount, day=r.day, problem=r.problem
-        )
-        for r in rows
+    if agency:
+        ours = f"{here()}/{agency}"
+        named = models.Order.objects.filter(Q(payer=ours) | Q(payee=ours)).values("number")
+        rows = rows.filter(number__in=named)
+    return [_bank_line(row) for row in rows]
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """Something about money that needs a person. `what`: prepayment | differences; `level`: yellow | red."""
+
+    what: str
+    level: str
+    own: str
+    peer: str
+    service: str
+    window: int | None = None
+    period: str = ""
+    count: int = 0
+    share: Decimal = Decimal(0)
+
+
+def alarms(*, agency: str | None = None) -> list[Alarm]:
+    """Prepayments at their alarms and windows with differences that nobody has resolved, the worst first."""
+    found = [
+        Alarm(what="prepayment", level=g.level, own=g.own, peer=g.peer, service=g.service, share=g.share)
+        for g in gauges(agency=agency)
+        if g.level
     ]
+    rows = models.Window.objects.filter(differences__resolved=None, differences__isnull=False)
+    if agency:
+        rows = rows.filter(own=f"{here()}/{agency}")
+    for row in rows.annotate(open=Count("differences")).order_by("period", "pk"):
+        found.append(
+            Alarm(what="differences", level="red", own=row.own, peer=row.peer, service=row.service, window=row.pk,
+                  period=row.period, count=row.open)
+        )  # fmt: skip
+    return sorted(found, key=lambda alarm: alarm.level)
 
 
 def gauges(*, agency: str | None = None) -> list[prepaid.Gauge]:
@@ -251,6 +313,7 @@ def _window(row: models.Window) -> Window:
         out=int(out["sum"]) if out else None, out_count=out["count"] if out else 0,
         back=int(back["sum"]) if back else None, back_count=back["count"] if back else 0,
         agreed=row.statement is not None and row.statement == row.theirs,
+        signed=row.statement is not None, their_signed=row.theirs is not None,
         closes=timetable.closes(row.service, row.period), pay_by=timetable.pay_by(row.service, row.period),
         closed=row.closed, settled=row.settled, reconciled=row.reconciled,
         differences=sum(d.resolved is None for d in row.differences.all()),
@@ -265,3 +328,14 @@ def _order(row: models.Order) -> Order:
         state=row.state, issued=row.issued, paid=row.paid, received=row.received, window=row.window_id,
         period=row.window.period if row.window else "", case=None if case == models.NO_CASE else case,
     )  # fmt: skip
+
+
+def _bank_line(row: models.BankLine) -> BankLine:
+    return BankLine(
+        reference=row.reference,
+        number=row.number,
+        direction=row.direction,
+        amount=row.amount,
+        day=row.day,
+        problem=row.problem,
+    )

@@ -2,9 +2,11 @@
 
 `declare_day`: the day of the next month on which a month is declared, that is signed. Without it, and for days, a window
 closes the day after its period. `pay_months`: whole months after the period within which its orders must be paid.
+`close_months`: months of the next year by whose end a year is closed.
 """
 
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from chuanyu.clearing import periods
 from chuanyu.core.catalogue import catalogue
@@ -12,7 +14,29 @@ from chuanyu.core.days import add_months
 from chuanyu.core.parameters import NoParameter, Parameters
 from chuanyu.identity.here import here
 
-DECLARE, PAY = "declare_day", "pay_months"
+DECLARE, PAY, YEAR = "declare_day", "pay_months", "close_months"
+
+
+class Term(NamedTuple):
+    """A date of a window. `what`: closes | pay_by | year_closes; `parameter`: what it was counted from, "" for none."""
+
+    what: str
+    day: date
+    parameter: str
+
+
+def terms(service: str, period: str) -> list[Term]:
+    """Every date of a window, as it comes."""
+    last = periods.last_day(period)
+    months = _parameter(service, YEAR, last)
+    declared = periods.kind_of(period) == "month" and _parameter(service, DECLARE, last) is not None
+    found = [Term("closes", closes(service, period), DECLARE if declared else "")]
+    if (paid := pay_by(service, period)) is not None:
+        found.append(Term("pay_by", paid, PAY))
+    if months is not None:
+        end = add_months(date(last.year + 1, 1, 1), months) - timedelta(days=1)
+        found.append(Term("year_closes", end, YEAR))
+    return found
 
 
 def closes(service: str, period: str) -> date:
@@ -29,7 +53,7 @@ def pay_by(service: str, period: str) -> date | None:
     """The last day on which the orders of `period` may be paid; None when the service sets none."""
     last = periods.last_day(period)
     months = _parameter(service, PAY, last)
-    return None if months is None else add_months(last, months)
+    return None if months is None else add_months(last + timedelta(days=1), months) - timedelta(days=1)
 
 
 def _parameter(service: str, key: str, day: date) -> int | None:

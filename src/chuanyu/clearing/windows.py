@@ -89,7 +89,9 @@ def _advance(window: Window) -> None:
         raise Moved
     window.state, window.closed = State.CLOSED, timezone.now()
     window.save(update_fields=["state", "closed"])
-    Difference.objects.filter(window=window, resolved=None).update(resolved=timezone.now(), how=Difference.How.ARRIVED)
+    open_ = Difference.objects.filter(window=window, resolved=None)
+    open_.exclude(by="").update(resolved=window.closed, how=Difference.How.ADJUSTED)
+    open_.filter(by="").update(resolved=window.closed, how=Difference.How.ARRIVED)
     log.info("window closed", book=window.book, window=window.name)
     orders.issue(window)
 

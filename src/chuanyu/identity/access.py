@@ -113,6 +113,15 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal:workbook": OFFICE,
     "portal:ratings": OFFICER | OFFICE,
     "portal:rating": OFFICER | OFFICE,
+    "portal:clearing": OFFICER | OFFICE,
+    "portal:windows": OFFICER | OFFICE,
+    "portal:window": OFFICER | OFFICE,
+    "portal:orders": OFFICER | OFFICE,
+    "portal:order": OFFICER | OFFICE,
+    "portal:bank_answers": OFFICER | OFFICE,
+    "portal:prepayments": OFFICER | OFFICE,
+    "portal:accounts": OFFICER | OFFICE,
+    "portal:account": OFFICER | OFFICE,
     # API
     "api:api-root": PUBLIC,
     "api:openapi-json": PUBLIC,
@@ -128,6 +137,12 @@ ACCESS: dict[str, frozenset[str]] = {
     "api:file_results": CLERK | OFFICER | OFFICE,
     "api:held": CLERK | OFFICER | OFFICE,
     "api:held_decide": OFFICER,
+    "api:windows": OFFICER | OFFICE,
+    "api:window": OFFICER | OFFICE,
+    "api:window_transfers": OFFICER | OFFICE,
+    "api:orders": OFFICER | OFFICE,
+    "api:ledger_accounts": OFFICER | OFFICE,
+    "api:ledger_statement": OFFICER | OFFICE,
 }
 
 # All that a staff session reaches before its second factor was shown

@@ -8,6 +8,7 @@ from chuanyu.cases.api import refused
 from chuanyu.cases.api import router as cases
 from chuanyu.cases.errors import CaseError
 from chuanyu.clearing.actions import ClearingError
+from chuanyu.clearing.api import router as clearing
 from chuanyu.clearing.files.api import refused as file_refused
 from chuanyu.clearing.files.api import router as files
 from chuanyu.core.documents import DocumentError
@@ -39,6 +40,7 @@ api = Api(
     docs_url=None,
 )
 api.add_router("", cases)
+api.add_router("", clearing)
 api.add_router("", exchange)
 api.add_router("", files)
 api.add_exception_handler(CaseError, refused)

@@ -13,12 +13,12 @@ django.setup()
 
 from django.conf import settings  # noqa: E402  importing what follows reads the models
 
-from chuanyu.clearing import door  # noqa: E402
+from chuanyu.clearing import api, door  # noqa: E402
 from chuanyu.clearing.files.door import PREFIX as FILES  # noqa: E402
 from chuanyu.clearing.files.door import Door as FileDoor  # noqa: E402
 from chuanyu.exchange import gateway  # noqa: E402
 
-_ledger = door.Door(url=settings.PLACE.database_url, secret=settings.PLACE.local_token)
+_ledger = door.Door(url=settings.PLACE.database_url, secret=settings.PLACE.local_token, reads=api.answered)
 _files = FileDoor(secret=settings.PLACE.local_token)
 
 

@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import xlsxwriter
@@ -196,7 +197,7 @@ def as_csv(table: Table) -> bytes:
 
 def _plain(cell: Cell) -> str:
     """Numbers bare and days as ISO, for programs; everything else as the page says it."""
-    if isinstance(cell.value, int | float | date) and not isinstance(cell.value, bool):
+    if isinstance(cell.value, int | float | Decimal | date) and not isinstance(cell.value, bool):
         return str(cell.value)
     return harmless(cell.text)
 
@@ -231,7 +232,7 @@ def as_workbook(title: str, about: Sequence[str], tables: Sequence[Table]) -> by
             for x, cell in enumerate(row):
                 if isinstance(cell.value, datetime | date):
                     sheet.write_datetime(y, x, datetime(cell.value.year, cell.value.month, cell.value.day), dated)
-                elif isinstance(cell.value, int | float) and not isinstance(cell.value, bool):
+                elif isinstance(cell.value, int | float | Decimal) and not isinstance(cell.value, bool):
                     sheet.write_number(y, x, cell.value, counted)
                 else:
                     sheet.write_string(y, x, cell.text)

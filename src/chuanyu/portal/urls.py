@@ -6,6 +6,8 @@ from chuanyu.portal import design, files, switches
 from chuanyu.portal.agency import agency, documents, mine, reference
 from chuanyu.portal.counter import person, shift, slip, worklist, workspace
 from chuanyu.portal.office import letters, overview, plan, ratings, report, scorecards
+from chuanyu.portal.office.clearing import accounts, orders, prepayments, windows
+from chuanyu.portal.office.clearing import overview as clearing
 from chuanyu.portal.resident import (
     accesses,
     apply,
@@ -86,4 +88,14 @@ urlpatterns = [
     path("office/report.xlsx", report.workbook, name="workbook"),
     path("office/ratings/", ratings.ratings, name="ratings"),
     path("office/ratings/<uuid:id_>/", ratings.rating, name="rating"),
+    # clearing
+    path("clearing/", clearing.overview, name="clearing"),
+    path("clearing/windows/", windows.windows, name="windows"),
+    path("clearing/windows/<int:id_>/", windows.window, name="window"),
+    path("clearing/orders/", orders.orders, name="orders"),
+    path("clearing/orders/bank/", orders.bank_answers, name="bank_answers"),
+    path("clearing/orders/<slug:number>/", orders.order, name="order"),
+    path("clearing/prepayments/", prepayments.prepayments, name="prepayments"),
+    path("clearing/accounts/", accounts.accounts, name="accounts"),
+    path("clearing/accounts/<slug:agency>/<slug:service>/<path:name>/", accounts.account, name="account"),
 ]

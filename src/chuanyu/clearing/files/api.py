@@ -42,7 +42,9 @@ def file(request: HttpRequest, id: UUID) -> HttpResponse:
     return _json(queries.upload(id, actor(request)))
 
 
-@router.get("/clearing/files/{uuid:id}/results", url_name="file_results", openapi_extra={"x-zh": "每一行怎么处理的，CSV。"})
+@router.get(
+    "/clearing/files/{uuid:id}/results", url_name="file_results", openapi_extra={"x-zh": "每一行怎么处理的，CSV。"}
+)
 def file_results(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     """What became of every line, as CSV."""
     lines = queries.results(id, actor(request))
@@ -52,7 +54,11 @@ def file_results(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
 
 
 # after the addresses with an id, which a service's name would swallow
-@router.post("/clearing/files/{service}", url_name="file_upload", openapi_extra={"x-zh": "上传文件，作为请求的正文：UTF-8 的 CSV（首行为字段名）或 JSON Lines，可用 gzip 压缩。"})
+@router.post(
+    "/clearing/files/{service}",
+    url_name="file_upload",
+    openapi_extra={"x-zh": "上传文件，作为请求的正文：UTF-8 的 CSV（首行为字段名）或 JSON Lines，可用 gzip 压缩。"},
+)
 def upload(request: HttpRequest, service: str, name: str = "") -> HttpResponse:
     """Upload a file as the request's body: CSV in UTF-8 with the field names as heading, or JSON lines; either may be gzipped."""
     taken, new = intake.upload(service=service, actor=actor(request), name=name, chunks=_chunks(request))
@@ -65,7 +71,11 @@ def held(request: HttpRequest, service: str) -> HttpResponse:
     return _json(queries.held(service, actor(request)))
 
 
-@router.post("/clearing/held/{service}/decide", url_name="held_decide", openapi_extra={"x-zh": "放行或剔除等待处理的记录，写明理由。"})
+@router.post(
+    "/clearing/held/{service}/decide",
+    url_name="held_decide",
+    openapi_extra={"x-zh": "放行或剔除等待处理的记录，写明理由。"},
+)
 def held_decide(request: HttpRequest, service: str, body: Decision) -> HttpResponse:
     """Release held rows, or drop them, with the reason."""
     decided = judging.decide(

@@ -89,7 +89,7 @@
     const canvas = document.createElement("div");
     canvas.className = "chart";
     canvas.setAttribute("aria-hidden", "true"); // the table below says the same
-    if (box.dataset.lying !== undefined) canvas.style.height = `${Math.max(8, 3 + rows.length * 2.75)}rem`;
+    if (box.dataset.lying !== undefined) canvas.style.height = `${Math.max(8, 3 + rows.length * (1.25 + 1.5 * rows[0].values.length))}rem`;
     box.prepend(canvas);
     const chart = (await echarts()).init(canvas, null, { renderer: "canvas" });
     const show = () => chart.setOption(options(box, rows), true);

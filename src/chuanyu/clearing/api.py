@@ -1,0 +1,179 @@
+"""The API of clearing for those who read: windows, payment orders, accounts and their statements. Nothing is written here.
+
+Officers read their own agency's, the office all of this node's. Amounts are in the unit's smallest part (fen). What
+agencies' own systems write goes through the ledger's door (door.py), where their token opens the same readings.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connections
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from chuanyu.clearing import legs, queries, sheet, statements
+from chuanyu.core.text import Text
+from chuanyu.identity.access import actor
+
+router = Router(tags=["clearing"])
+
+NOT_FOUND = Text("没有这一项，或不归您查看。", "There is no such thing, or it is not yours to see.")
+BAD = Text("before 须为上一页给出的值。", "before must be what the last page gave.")
+
+
+class Refused(Exception):
+    """What the reader is told, with an HTTP status."""
+
+    def __init__(self, status: int, code: str, text: Text) -> None:
+        super().__init__(code)
+        self.status, self.code, self.text = status, code, text
+
+
+def read(what: tuple[str, ...], asked: Mapping[str, str], *, agency: str | None) -> Any:
+    """What an address answers for an agency ("nhsa"; None: for the office), as msgspec structures. Raises Refused."""
+    match what:
+        case ("windows",):
+            return queries.windows(agency=agency, service=asked.get("service") or None)
+        case ("windows", number):
+            return _window(number, agency)
+        case ("windows", number, "transfers"):
+            window = _window(number, agency).window
+            at, id_ = _before(asked.get("before", ""), UUID) or (None, None)
+            page = sheet.transfers(window.id, before=(at, id_) if at and id_ else None)
+            return {"transfers": page.rows, "before": _token(page.before)}
+        case ("orders",):
+            return queries.orders(agency=agency)
+        case ("accounts",):
+            return queries.ledger_accounts(agency)
+        case ("statement",):
+            return _statement(asked, agency)
+    raise Refused(404, "not_found", NOT_FOUND)
+
+
+def _window(number: str, agency: str | None) -> sheet.Sheet:
+    found = sheet.sheet(int(number)) if number.isascii() and number.isdigit() and len(number) < 10 else None
+    if found is None or (agency and found.window.own.partition("/")[2] != agency):
+        raise Refused(404, "not_found", NOT_FOUND)
+    return found
+
+
+def _statement(asked: Mapping[str, str], agency: str | None) -> dict[str, Any]:
+    book, account = asked.get("book", ""), asked.get("account", "")
+    if (agency and book.partition("/")[0] != agency) or account.startswith(legs.PERSON):
+        raise Refused(404, "not_found", NOT_FOUND)
+    try:
+        page = statements.page(book=book, account=account, before=_before(asked.get("before", ""), int))
+    except LookupError:
+        raise Refused(404, "not_found", NOT_FOUND) from None
+    entries = [msgspec.structs.replace(entry, other=legs.nameless(entry.other)) for entry in page.entries]
+    return {"book": book, "account": account, "unit": page.unit, "entries": entries, "before": _token(page.before)}
+
+
+def _before(token: str, kind: Any) -> Any:
+    if not token:
+        return None
+    at, _, last = token.partition("~")
+    try:
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise ValueError("no time zone")
+        return moment, kind(last)
+    except ValueError:
+        raise Refused(422, "before", BAD) from None
+
+
+def _token(before: tuple[datetime, Any] | None) -> str | None:
+    """The place of the next page as one word of an address."""
+    return f"{before[0].isoformat().replace('+00:00', 'Z')}~{before[1]}" if before else None
+
+
+def answered(agency: str, what: str, asked: Mapping[str, str]) -> tuple[int, bytes]:
+    """What `read` gives, as status and JSON: for the door, in a thread of its own."""
+    try:
+        return 200, msgspec.json.encode(read(tuple(what.strip("/").split("/")), asked, agency=agency))
+    except Refused as refused:
+        return refused.status, msgspec.json.encode({"refused": refused.code, "text": refused.text})
+    finally:
+        connections.close_all()
+
+
+def _answer(request: HttpRequest, *what: str) -> HttpResponse:
+    who = actor(request)
+    try:
+        found = read(what, request.GET, agency=None if "office" in who.roles else who.agency or "-")
+    except Refused as refused:
+        body = {"error": refused.code, "text": refused.text}
+        return HttpResponse(msgspec.json.encode(body), status=refused.status, content_type="application/json")
+    return HttpResponse(msgspec.json.encode(found), content_type="application/json")
+
+
+def _described(zh: str, kind: Any, *parameters: str) -> dict[str, Any]:
+    """What OpenAPI cannot know by itself: the Chinese of the docstring, the answer, what may stand in the query."""
+    (schema,), components = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
+    told: dict[str, Any] = {"x-zh": zh, "x-components": components}
+    told["responses"] = {200: {"content": {"application/json": {"schema": schema}}}}
+    told["parameters"] = [
+        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in parameters
+    ]
+    return told
+
+
+@router.get(
+    "/clearing/windows",
+    url_name="windows",
+    openapi_extra=_described("清算期：状态、双方应付、期限、支付单。", list[queries.Window], "service"),
+)
+def windows(request: HttpRequest) -> HttpResponse:
+    """Windows: state, what each side pays, dates, payment orders."""
+    return _answer(request, "windows")
+
+
+@router.get(
+    "/clearing/windows/{int:window}",
+    url_name="window",
+    openapi_extra=_described("一个清算期，连同双方签署的笔数、金额和摘要。", sheet.Sheet),
+)
+def window(request: HttpRequest, window: int) -> HttpResponse:
+    """One window with the count, sum and hash both nodes signed."""
+    return _answer(request, "windows", str(window))
+
+
+@router.get(
+    "/clearing/windows/{int:window}/transfers",
+    url_name="window_transfers",
+    openapi_extra=_described("一个清算期的逐笔转账，新的在前。", sheet.Page, "before"),
+)
+def window_transfers(request: HttpRequest, window: int) -> HttpResponse:
+    """A window's transfers, newest first; `before` asks for the next page."""
+    return _answer(request, "windows", str(window), "transfers")
+
+
+@router.get(
+    "/clearing/orders", url_name="orders", openapi_extra=_described("支付单，双向，新的在前。", list[queries.Order])
+)
+def orders(request: HttpRequest) -> HttpResponse:
+    """Payment orders both ways, newest first."""
+    return _answer(request, "orders")
+
+
+@router.get(
+    "/clearing/accounts",
+    url_name="ledger_accounts",
+    openapi_extra=_described("账户余额；个人账户只有合计。", list[queries.Account]),
+)
+def ledger_accounts(request: HttpRequest) -> HttpResponse:
+    """Accounts and where they stand; persons' accounts only as a sum."""
+    return _answer(request, "accounts")
+
+
+@router.get(
+    "/clearing/statement",
+    url_name="ledger_statement",
+    openapi_extra=_described("一个账户的逐笔分录，新的在前。", statements.Page, "book", "account", "before"),
+)
+def ledger_statement(request: HttpRequest) -> HttpResponse:
+    """An account's entries, newest first; `before` asks for the next page."""
+    return _answer(request, "statement")

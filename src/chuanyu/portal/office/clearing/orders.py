@@ -1,0 +1,152 @@
+"""Payment orders: the list, one fit to be printed and signed, and what the bank answered."""
+
+from datetime import date
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from chuanyu.clearing import actions, queries
+from chuanyu.clearing import orders as payments
+from chuanyu.core import days
+from chuanyu.core.text import Text
+from chuanyu.identity import queries as identity
+from chuanyu.identity.access import actor
+from chuanyu.identity.here import here
+from chuanyu.portal import tables, words
+from chuanyu.portal.errors import Problem
+from chuanyu.portal.office.clearing import said, sheets
+from chuanyu.portal.office.clearing.capital import capital
+
+ORDERS = Text("支付单", "Payment orders")
+LARGEST = 1024 * 1024  # bytes of a bank's file
+COLUMNS = "reference,number,direction,amount,day"
+
+
+def orders(request: HttpRequest) -> HttpResponse:
+    """Both ways, those under way first to be asked for, and the bank's lines that fit none."""
+    return _list(request)
+
+
+def _list(request: HttpRequest, problem: str = "", *, text: str = "") -> HttpResponse:
+    scope = said.scope(request)
+    unfinished = request.GET.get("which") != "all"
+    table = tables.sorted_as_asked(request, sheets.orders(queries.orders(agency=scope, unfinished=unfinished)))
+    if file := tables.asked_file(request, (table,)):
+        return file
+    context = {
+        "places": said.places(request),
+        "table": table,
+        "unfinished": unfinished,
+        "lines": [
+            (line, _said(line.problem), said.figure(line.amount, said.MONEY)) for line in queries.problems(agency=scope)
+        ],
+        "columns": COLUMNS,
+        "text": text,
+        "wrong": problem,
+        "problems": [Problem("file", problem)] if problem else [],
+        "crumbs": said.crumbs(("", ORDERS)),
+    }
+    return render(request, "portal/office/clearing/orders.html", context, status=422 if problem else 200)
+
+
+@require_POST
+def bank_answers(request: HttpRequest) -> HttpResponse:
+    """A bank's file, or its lines pasted: each taken for itself, and each with a problem said."""
+    file, text = request.FILES.get("file"), request.POST.get("text", "")
+    if file is not None:
+        if file.size is None or file.size > LARGEST:
+            return _list(request, gettext("文件过大，一次最多 1 MB。"))
+        text = _decoded(file.read())
+    try:
+        found = list(payments.read(text.strip().splitlines()))
+    except ValueError as error:
+        return _list(request, gettext("读不懂这一行：%(error)s") % {"error": error}, text=text)
+    if not found:
+        return _list(request, gettext("请选择银行回单文件，或粘贴其中的行；第一行是列名。"), text=text)
+    _tell(request, actions.bank_answers(found, actor=actor(request)))
+    return redirect("portal:orders")
+
+
+def _tell(request: HttpRequest, taken: list[tuple[dict[str, Any], str]]) -> None:
+    good = sum(not problem for _line, problem in taken)
+    if good:
+        messages.success(request, gettext("已登记 %(count)s 行。") % {"count": good})
+    for line, problem in taken:
+        if problem:
+            about = {"number": line["number"], "problem": _said(problem)}
+            messages.error(request, gettext("%(number)s：%(problem)s") % about)
+
+
+def _decoded(content: bytes) -> str:
+    """Banks write UTF-8 or GB 18030; what is neither stays readable enough to be named."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030", "replace")
+
+
+def _said(problem: str) -> str:
+    return words.say(said.BANK.get(problem, problem)) if problem else ""
+
+
+def order(request: HttpRequest, number: str) -> HttpResponse:
+    """One order; a POST enters the bank's answer to it."""
+    found, scope = queries.order(number), said.scope(request)
+    if found is None or (scope and f"{here()}/{scope}" not in (found.payer, found.payee)):
+        raise Http404
+    outwards = found.payer.startswith(f"{here()}/")
+    wrong: dict[str, str] = {}
+    if request.method == "POST":
+        wrong = _wrong(request)
+        if not wrong:
+            line = ",".join((request.POST["reference"].strip().replace(",", " "), number, "out" if outwards else "in",
+                             request.POST["amount"].strip().replace(",", ""), request.POST["day"].strip()))  # fmt: skip
+            try:
+                _tell(request, actions.bank_answers(payments.read([COLUMNS, line]), actor=actor(request)))
+            except ValueError:
+                wrong = {"amount": gettext("金额写成元，最多两位小数，例如 12345.60。")}
+            else:
+                return redirect("portal:order", number)
+    known = identity.agencies()
+    context = {
+        "order": found,
+        "payer": known.get(found.payer),
+        "payee": known.get(found.payee),
+        "payer_name": said.agency(found.payer),
+        "payee_name": said.agency(found.payee),
+        "amount": said.figure(found.amount, found.unit),
+        "capital": capital(found.amount) if found.unit == said.MONEY else "",
+        "service": said.service(found.service),
+        "period": said.period(found.period) if found.period else "",
+        "state": said.order_state(found),
+        "outwards": outwards,
+        "lines": [
+            (line, _said(line.problem), said.figure(line.amount, found.unit)) for line in queries.bank_lines(number)
+        ],
+        "answerable": said.may(request, found.payer if outwards else found.payee)
+        and (found.state == "issued" if outwards else found.state != "received"),
+        "given": request.POST if wrong else {"day": days.today().isoformat()},
+        "wrong": wrong,
+        "problems": [Problem(key, text) for key, text in wrong.items()],
+        "window": reverse("portal:window", args=[found.window]) if found.window else "",
+        "crumbs": said.crumbs((reverse("portal:orders"), ORDERS), ("", Text(number, number))),
+    }
+    return render(request, "portal/office/clearing/order.html", context, status=422 if wrong else 200)
+
+
+def _wrong(request: HttpRequest) -> dict[str, str]:
+    wrong = {}
+    if not request.POST.get("reference", "").strip():
+        wrong["reference"] = gettext("请填写银行流水号。")
+    if not request.POST.get("amount", "").strip():
+        wrong["amount"] = gettext("请填写银行回单上的金额。")
+    try:
+        date.fromisoformat(request.POST.get("day", "").strip())
+    except ValueError:
+        wrong["day"] = gettext("请填写银行记账的日期。")
+    return wrong

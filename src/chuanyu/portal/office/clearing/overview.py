@@ -1,0 +1,69 @@
+"""Clearing at a glance: what needs a person first, then windows under way, what is to be paid, prepayments."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from chuanyu.clearing import queries
+from chuanyu.identity.access import visitor
+from chuanyu.identity.here import here
+from chuanyu.portal import tables
+from chuanyu.portal.office.clearing import said, sheets
+from chuanyu.portal.office.clearing.prepayments import gauges
+from chuanyu.portal.templatetags.portal import percent, tag
+
+
+@dataclass(frozen=True)
+class Line:
+    """An alarm in one line: its state in colour, shape and word, what it says, where one deals with it."""
+
+    tag: Any
+    text: str
+    href: str
+
+
+def overview(request: HttpRequest) -> HttpResponse:
+    scope = said.scope(request)
+    windows = queries.windows(agency=scope, unfinished=True)
+    orders = queries.orders(agency=scope, unfinished=True)
+    table = tables.sorted_as_asked(request, sheets.windows(windows))
+    paying = tables.sorted_as_asked(request, sheets.orders(orders))
+    if file := tables.asked_file(request, (table, paying)):
+        return file
+    ours = [o for o in orders if o.state == "issued" and o.payer.startswith(f"{here()}/") and o.unit == said.MONEY]
+    context = {
+        "places": said.places(request),
+        "alarms": alarms(request),
+        "open": sum(window.state == "open" for window in windows),
+        "closing": sum(window.state == "closing" for window in windows),
+        "differences": sum(window.differences for window in windows),
+        "to_pay": said.figure(sum(order.amount for order in ours), said.MONEY),
+        "to_pay_count": len(ours),
+        "windows": table,
+        "orders": paying,
+        "gauges": gauges(scope),
+        "problems": len(queries.problems(agency=scope)),
+    }
+    return render(request, "portal/office/clearing/overview.html", context)
+
+
+def alarms(request: HttpRequest) -> list[Line]:
+    """One line for each prepayment at its alarm and each window with differences; none for who has no money to watch."""
+    who = visitor(request)
+    if who is None or who.roles.isdisjoint({"officer", "office"}):
+        return []
+    return [_line(alarm) for alarm in queries.alarms(agency=said.scope(request))]
+
+
+def _line(alarm: queries.Alarm) -> Line:
+    about = {"service": said.service(alarm.service), "peer": said.agency(alarm.peer).text}
+    if alarm.what == "prepayment":
+        text = gettext("%(service)s：与%(peer)s的预付金已用 %(share)s") % {**about, "share": percent(alarm.share)}
+        return Line(said.level(alarm.level), text, reverse("portal:prepayments"))
+    about |= {"period": said.period(alarm.period), "count": str(alarm.count)}
+    text = gettext("%(service)s：%(period)s与%(peer)s有 %(count)s 笔差异没有处理") % about
+    return Line(tag("stop", said.DIFFERENT), text, reverse("portal:window", args=[alarm.window]) + "#h-differences")
