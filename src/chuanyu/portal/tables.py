@@ -29,12 +29,19 @@ CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedoc
 @dataclass(frozen=True)
 class Cell:
     """`text`: as page and file say it. `value`: what it is sorted by, drawn from and written to a workbook as; None
-    sorts last. `html`: how the page shows it where that is more than the text (a tag, a province's sign)."""
+    sorts last. `html`: how the page shows it where that is more than the text (a tag, a province's sign). `rank`: the
+    value only sorts, and files carry the text."""
 
     text: str
     value: Any = None
     href: str = ""
     html: str = ""
+    rank: bool = False
+
+    @property
+    def exact(self) -> Any:
+        """The value, where it says what the text says."""
+        return None if self.rank or isinstance(self.value, bool) else self.value
 
 
 @dataclass(frozen=True)
@@ -197,8 +204,8 @@ def as_csv(table: Table) -> bytes:
 
 def _plain(cell: Cell) -> str:
     """Numbers bare and days as ISO, for programs; everything else as the page says it."""
-    if isinstance(cell.value, int | float | Decimal | date) and not isinstance(cell.value, bool):
-        return str(cell.value)
+    if isinstance(cell.exact, int | float | Decimal | date):
+        return str(cell.exact)
     return harmless(cell.text)
 
 
@@ -215,7 +222,7 @@ def as_workbook(title: str, about: Sequence[str], tables: Sequence[Table]) -> by
     heading = book.add_format({"bold": True, "font_size": 16})
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})
     dated = book.add_format({"num_format": "yyyy-mm-dd", "align": "left"})
-    counted = book.add_format({"num_format": "#,##0"})
+    counted, shared = book.add_format({"num_format": "#,##0"}), book.add_format({"num_format": "0%"})
     first = book.add_worksheet(gettext("说明"))
     first.set_column(0, 0, 90)
     first.write_string(0, 0, title, heading)
@@ -230,10 +237,11 @@ def as_workbook(title: str, about: Sequence[str], tables: Sequence[Table]) -> by
             sheet.set_column(x, x, min(60, 2 + longest * 1.7))
         for y, row in enumerate(table.rows, 1):
             for x, cell in enumerate(row):
-                if isinstance(cell.value, datetime | date):
-                    sheet.write_datetime(y, x, datetime(cell.value.year, cell.value.month, cell.value.day), dated)
-                elif isinstance(cell.value, int | float | Decimal) and not isinstance(cell.value, bool):
-                    sheet.write_number(y, x, cell.value, counted)
+                value = cell.exact
+                if isinstance(value, datetime | date):
+                    sheet.write_datetime(y, x, datetime(value.year, value.month, value.day), dated)
+                elif isinstance(value, int | float | Decimal):
+                    sheet.write_number(y, x, value, shared if isinstance(value, float) else counted)
                 else:
                     sheet.write_string(y, x, cell.text)
         if table.rows:

@@ -82,7 +82,8 @@ def share(found: OnTime | Satisfied | None) -> Cell:
     if found is None:
         return Cell("—")
     low, high = words.percent(found.low), words.percent(found.high)
-    return Cell(low if low == high else f"{low}–{high}", float((found.low + found.high) / 2))
+    middle = float((found.low + found.high) / 2)
+    return Cell(low, round(middle, 2)) if low == high else Cell(f"{low}–{high}", middle, rank=True)
 
 
 def verdict(found: OnTime | None) -> Cell:
@@ -94,7 +95,7 @@ def verdict(found: OnTime | None) -> Cell:
         None: (gettext("难以判定"), "quiet", 1),
         False: (gettext("未兑现"), "stop", 0),
     }[found.met]
-    return Cell(said, value, html=tag(tone, said))
+    return Cell(said, value, html=tag(tone, said), rank=True)
 
 
 def months(card: Scorecard) -> Table:
@@ -149,7 +150,7 @@ def flows(found: Iterable[Flow]) -> Table:
         columns=(
             Column("origin", _("从")),
             Column("target", _("到")),
-            Column("count", _("办件"), "num"),
+            Column("count", _("件数"), "num"),
         ),
         rows=[[_end_of(one.origin), _end_of(one.target), tables.count(one.count)] for one in found],
         first=FIRST,
