@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import Field
 
-from chuanyu.cases import actions, queries
+from chuanyu.cases import actions, bills, queries
+from chuanyu.cases.bills import Bill
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import Acted, CaseView, RowView
 from chuanyu.core.catalogue import catalogue
@@ -25,6 +26,7 @@ from chuanyu.identity.access import actor
 
 router = Router(tags=["cases"])
 
+NO_BILL = Text("办件没有这张账单。", "The case has no such bill.")
 STATUS = {
     "not_found": 404,
     "not_yours": 403,
@@ -115,6 +117,19 @@ def start(request: HttpRequest, body: Start) -> HttpResponse:
 def case(request: HttpRequest, case: UUID) -> HttpResponse:
     """One case, whole."""
     return _json(queries.view(case, actor(request)))
+
+
+@router.get(
+    "/cases/{uuid:case}/bills/{name}",
+    url_name="bill",
+    openapi_extra=described("一张账单：合计、计算过程和逐项说明。`name` 是解释账单的材料名，如 settlement。", Bill),
+)
+def bill(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
+    """A bill explained: totals, the steps of the computation and each line. `name`: the paper that explains it."""
+    found = bills.bill(queries.view(case, actor(request)), name)
+    if found is None:
+        raise CaseError("not_found", NO_BILL)
+    return _json(found)
 
 
 @router.post(

@@ -6,11 +6,12 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from chuanyu.core.documents import Document, Field, Person, fields
+from chuanyu.core.documents import Document, Field, Moment, Person, fields
 from chuanyu.core.service import DocumentSpec
 from chuanyu.core.text import Text
 from chuanyu.portal import words
 
+TIME = next(f.pattern for f in fields(Moment) if f.name == "time")
 OWN: dict[str, type[Document]] = {"person": Person}  # documents every service may use without declaring them
 OWN_TITLES = {"person": Text("人口信息", "Personal record")}
 
@@ -79,4 +80,8 @@ def said(field: Field, value: Any) -> str:
             return str(value)
     if field.kind == "division":
         return words.place_name(str(value))
+    if field.kind == "decimal" and field.ge == 0 and field.le == 1:
+        return words.amount(value, "ratio")
+    if field.pattern == TIME:
+        return str(value).removesuffix(":00")
     return str(value)

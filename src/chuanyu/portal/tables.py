@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import xlsxwriter
@@ -171,7 +172,7 @@ def as_csv(table: Table) -> bytes:
 
 def _plain(cell: Cell) -> str:
     """Numbers bare and days as ISO, for programs; everything else as the page says it."""
-    if isinstance(cell.value, int | float | date) and not isinstance(cell.value, bool):
+    if isinstance(cell.value, int | float | Decimal | date) and not isinstance(cell.value, bool):
         return str(cell.value)
     return _harmless(cell.text)
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from chuanyu.cases import actions, holding, queries
+from chuanyu.cases import actions, bills, holding, queries
 from chuanyu.cases.errors import NO_SUCH_STEP, CaseError
 from chuanyu.cases.views import ActView, CaseView, Foreseen
 from chuanyu.core.catalogue import catalogue
@@ -114,7 +114,8 @@ def _page(request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, st
         "service": service,
         "tone": river.tone(service, case.state),
         "bends": river.course(case),
-        "sheets": steps.papers_of(case, service),
+        "sheets": [paper for paper in steps.papers_of(case, service) if paper.view.name not in bills.names(case)],
+        "bills": bills.bills(case),
         "known": known(case.person, service=case.service, who=who, trace=str(case.id)),
         "desks": [desk for desk in desks if not desk.stands_in],
         "stand_ins": [desk for desk in desks if desk.stands_in],

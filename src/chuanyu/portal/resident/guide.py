@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, get_type_hints
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -63,6 +63,7 @@ class Example:
     papers: list[tuple[Text, list[papers.Line]]]
     outcome: str
     value: str
+    made: list[papers.Line]  # a document the rule gives, instead of `value`
     reason: Reason | None
     ref: str
 
@@ -93,6 +94,7 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
         "fetched": [sheet for sheet in sheets if sheet.by != "applicant"],
         "drawing": _drawing(service, parties),
         "table": _table(service, parties),
+        "automatic": any(row.auto for row in diagram.table(service.procedure)) if service.procedure else False,
         "parameters": [_sides(parameter) for parameter in service.parameters.values()],
         "nodes": list(NODES),
         "examples": examples(service),
@@ -117,6 +119,7 @@ def _example(service: Service, row: dict[str, Any]) -> Example:
     rule = service.rules.get(row["rule"])
     unit = next((posting.unit for posting in service.postings.values() if rule and posting.name == rule.name), "")
     value = expect.get("value")
+    made = value if isinstance(value, dict) else None
     return Example(
         name=words.pair(row["name"]),
         on=date.fromisoformat(str(row["as_of"])) if row.get("as_of") else None,
@@ -127,10 +130,18 @@ def _example(service: Service, row: dict[str, Any]) -> Example:
             if body
         ],
         outcome=expect.get("outcome", ""),
-        value="" if value is None else words.amount(value, unit) if unit else _result(value),
+        made=papers.lines(_given(service, row["rule"]), made) if made else [],
+        value="" if value is None or made is not None else words.amount(value, unit) if unit else _result(value),
         reason=service.reasons.get(expect.get("reason", "")),
         ref=expect.get("ref", ""),
     )
+
+
+def _given(service: Service, rule: str) -> Any:
+    """The class of the document a rule gives."""
+    if rule in service.documents:
+        return service.documents[rule].cls
+    return get_type_hints(service.rules[rule].function).get("return") if rule in service.rules else None
 
 
 def _result(value: Any) -> str:
@@ -169,9 +180,19 @@ def _table(service: Service, parties: dict[str, Text]) -> list[Step]:
         return []
     applicant = Text("申请人", "Applicant")
     return [
-        Step(row, applicant if row.by == "applicant" else parties.get(row.by, row.by), row.term or "")
+        Step(row, applicant if row.by == "applicant" else _who(row, parties), row.term or "")
         for row in diagram.table(service.procedure)
     ]
+
+
+def _who(row: diagram.Row, parties: dict[str, Text]) -> Text | str:
+    """The agency, or its system where nobody has to do anything."""
+    agency = parties.get(row.by, Text(row.by, row.by))
+    if not row.auto:
+        return agency
+    if row.timed:
+        return Text(f"{agency.zh}的系统，到时自动", f"The system of {agency.en}, when the time has come")
+    return Text(f"{agency.zh}的系统，自动", f"The system of {agency.en}, by itself")
 
 
 def _sides(parameter: Parameter) -> Sides:
