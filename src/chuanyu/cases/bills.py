@@ -121,6 +121,11 @@ def names(case: CaseView) -> list[str]:
     return [view.name for view, _, _ in _explaining(case)]
 
 
+def told(case: CaseView) -> list[str]:
+    """The documents whose lines such a bill explains: what they say is said there, line by line."""
+    return [source.name for _, _, source in _explaining(case) if source is not None]
+
+
 def bill(case: CaseView, name: str) -> Bill | None:
     """The bill that the document explains; None where there is none. Who may see the case may see its bill."""
     for view, spec, told in _explaining(case):

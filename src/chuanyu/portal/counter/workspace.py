@@ -108,13 +108,15 @@ def file(request: HttpRequest, case: UUID) -> HttpResponse:
 def _page(request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, status: int = 200) -> HttpResponse:
     service = catalogue().get(case.service)
     who = actor(request)
+    sheets, explained = steps.papers_of(case, service), {*bills.names(case), *bills.told(case)}
     desks = [_desk(request, case, service, each, typed) for each in case.acts]
     context = {
         "case": case,
         "service": service,
         "tone": river.tone(service, case.state),
         "bends": river.course(case),
-        "sheets": [paper for paper in steps.papers_of(case, service) if paper.view.name not in bills.names(case)],
+        "sheets": [paper for paper in sheets if paper.view.name not in explained],
+        "folded": [paper for paper in sheets if paper.view.name in bills.told(case)],
         "bills": bills.bills(case),
         "known": known(case.person, service=case.service, who=who, trace=str(case.id)),
         "desks": [desk for desk in desks if not desk.stands_in],

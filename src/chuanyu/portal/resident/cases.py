@@ -47,13 +47,14 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
     asks_again = bool(request.headers.get("HX-Request"))
     if asks_again and request.GET.get("seen") == looks:
         return HttpResponse(status=204)  # nothing new: what is open on the page stays open
-    explained = bills.names(found)
+    papers, explained = steps.papers_of(found, service), {*bills.names(found), *bills.told(found)}
     context = {
         "case": found,
         "service": service,
         "looks": looks,
         "bends": river.course(found),
-        "sheets": [paper for paper in steps.papers_of(found, service) if paper.view.name not in explained],
+        "sheets": [paper for paper in papers if paper.view.name not in explained],
+        "folded": [paper for paper in papers if paper.view.name in bills.told(found)],
         "bills": bills.bills(found),
         "mine": True,
         "link": link,

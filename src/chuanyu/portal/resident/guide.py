@@ -13,6 +13,7 @@ from chuanyu.cases.views import RowView
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import Field, fields
+from chuanyu.core.money import Amount, Money
 from chuanyu.core.parameters import Parameter, Value
 from chuanyu.core.service import NODES, DocumentSpec, Reason, Service
 from chuanyu.core.text import Text
@@ -60,10 +61,10 @@ class Example:
     name: Text
     on: date | None
     node: str
+    made: list[papers.Line]  # a document the rule gives, instead of `value`
     papers: list[tuple[Text, list[papers.Line]]]
     outcome: str
     value: str
-    made: list[papers.Line]  # a document the rule gives, instead of `value`
     reason: Reason | None
     ref: str
 
@@ -118,6 +119,7 @@ def _example(service: Service, row: dict[str, Any]) -> Example:
     expect = row.get("expect", {})
     rule = service.rules.get(row["rule"])
     unit = next((posting.unit for posting in service.postings.values() if rule and posting.name == rule.name), "")
+    unit = unit or ("CNY" if _given(service, row["rule"]) in (Money, Amount) else "")
     value = expect.get("value")
     made = value if isinstance(value, dict) else None
     return Example(
@@ -125,12 +127,12 @@ def _example(service: Service, row: dict[str, Any]) -> Example:
         on=date.fromisoformat(str(row["as_of"])) if row.get("as_of") else None,
         node=row.get("at", ""),
         papers=[
-            (papers.title(service.documents.get(name), name), papers.lines(_class(service, name), body))
+            (papers.title(service.documents.get(name), name), papers.lines(_class(service, name), body, service))
             for name, body in row.get("given", {}).items()
             if body
         ],
         outcome=expect.get("outcome", ""),
-        made=papers.lines(_given(service, row["rule"]), made) if made else [],
+        made=papers.lines(_given(service, row["rule"]), made, service) if made else [],
         value="" if value is None or made is not None else words.amount(value, unit) if unit else _result(value),
         reason=service.reasons.get(expect.get("reason", "")),
         ref=expect.get("ref", ""),
