@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import Field
 
-from chuanyu.cases import actions, queries
+from chuanyu.cases import actions, bills, queries
 from chuanyu.cases import described as words
+from chuanyu.cases.bills import Bill
 from chuanyu.cases.described import described
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import Acted, CaseView, RowView
@@ -27,6 +28,7 @@ from chuanyu.identity.access import actor
 
 router = Router(tags=["cases"])
 
+NO_BILL = Text("办件没有这张账单。", "The case has no such bill.")
 STATUS = {
     "not_found": 404,
     "not_yours": 403,
@@ -134,6 +136,24 @@ def start(request: HttpRequest, body: Start) -> HttpResponse:
 def case(request: HttpRequest, case: UUID) -> HttpResponse:
     """One case, whole: its documents, its history, the steps that can be taken now."""
     return _json(queries.view(case, actor(request)))
+
+
+@router.get(
+    "/cases/{uuid:case}/bills/{name}",
+    url_name="bill",
+    openapi_extra=described(
+        "bill",
+        "一张账单：合计、计算过程和逐项说明。",
+        Bill,
+        parameters={"case": words.CASE, "name": words.PAPER},
+    ),
+)
+def bill(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
+    """A bill explained: totals, the steps of the computation and each line. `name`: the paper that explains it."""
+    found = bills.bill(queries.view(case, actor(request)), name)
+    if found is None:
+        raise CaseError("not_found", NO_BILL)
+    return _json(found)
 
 
 @router.post(

@@ -29,6 +29,10 @@ KEY = Text("事项的键，如 pension_transfer。", "The service's key, such as
 ACT = Text(
     "步骤的名称：办件的 acts 里列出现在能办的。", "The step's name; the case's acts list those that can be taken now."
 )
+PAPER = Text(
+    "解释账单的材料，如 settlement；材料目录里有。",
+    "The paper that explains the bill, such as settlement; see Documents.",
+)
 START_FIELDS = {
     "service": KEY,
     "documents": Text(
@@ -84,6 +88,12 @@ ANSWERS: Mapping[str, Any] = {
     "act": {
         "case": _CASE, "reference": "CY-7K3M-92QD-0V4T", "sequence": 2, "state": "requested", "outcome": "accept",
         "reason": None, "request": None,
+    },
+    "bill": {
+        "case": _CASE, "reference": "CY-7K3M-92QD-0V4T", "service": "medical_settlement", "document": "settlement",
+        "fund": {"name": "fund", "title": {"zh": "基金支付", "en": "Paid by the fund"}, "kind": "money", "value": "22627.00"},
+        "groups": [{"…": "…"}], "lines": [{"number": 1, "amount": "27500.00", "fund": "22627.00", "patient": "4873.00", "…": "…"}],
+        "…": "…",
     },
 }  # fmt: skip
 

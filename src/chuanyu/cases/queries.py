@@ -116,6 +116,11 @@ def reference_of(case: UUID) -> str:
     return steps.reference(case)
 
 
+def state_title(case: Case) -> Text:
+    """What the state of a case is called."""
+    return declarations.procedure(case.declaration_id).states[case.state].title
+
+
 def attachment(id_: UUID, actor: Actor) -> Attachment:
     """A file, for someone who may see its case."""
     found = Attachment.objects.select_related("case").filter(pk=id_).first()
@@ -229,7 +234,7 @@ def _view(case: Case, actor: Actor) -> CaseView:
     known = Event.objects.filter(case=case, sequence__lte=case.sequence).order_by("sequence")
     events = list(known.values_list("body", "actor"))
     taken = [evidence.step_of(body) for body, _ in events]
-    transfers = {t.id: t for t in map(transfer_view, clearing.transfers([case.pk]))}
+    transfers = {t.id: t for t in transfer_views(clearing.transfers([case.pk]))}
     return CaseView(
         id=case.pk,
         reference=case.reference,
@@ -268,7 +273,7 @@ def _view(case: Case, actor: Actor) -> CaseView:
         ),
         acts=tuple(_acts(case, declared, state.does.values(), actor)),
         requests=tuple(_request(declared, r) for r in Request.objects.filter(case=case).order_by("at")),
-        transfers=tuple(transfers.values()),
+        transfers=tuple(transfer for transfer in transfers.values() if transfer.stands),
         queued=exchange.queued([str(case.pk)]).get(str(case.pk), 0),
     )
 
@@ -385,8 +390,22 @@ def _request(declared: Declared, row: Request) -> RequestView:
     )
 
 
-def transfer_view(row: clearing.Transfer) -> TransferView:
-    """A transfer as readers of a case see it."""
+def transfer_views(rows: list[clearing.Transfer]) -> list[TransferView]:
+    """Transfers as readers of a case see them; `rows` are all of each case, since the later ones resolve the earlier."""
+    after = {row.of: row.kind for row in rows if row.of and row.status == "posted"}
+    return [_transfer_view(row, after.get(row.id, "")) for row in rows]
+
+
+# what is said of a reservation, and of a posting, by what came after it
+ENDED = {"": "reserved", "post": "used", "void": "released", "reverse": "reversed"}
+
+
+def _transfer_view(row: clearing.Transfer, after: str) -> TransferView:
+    status = {"waiting": "posting"}.get(row.status, row.status)
+    if status == "posted" and row.kind == "void":
+        status = "released"
+    elif status == "posted" and (after or row.kind == "pending"):
+        status = ENDED.get(after, status)
     return TransferView(
         id=row.id,
         name=row.name,
@@ -394,10 +413,11 @@ def transfer_view(row: clearing.Transfer) -> TransferView:
         unit=row.unit,
         payer=agency_name(row.payer),
         payee=agency_name(row.payee),
-        status="posting" if row.status == "waiting" else row.status,
+        status=status,
         reason=row.reason,
         at=row.settled,
         order=row.order,
+        kind=row.kind,
     )
 
 

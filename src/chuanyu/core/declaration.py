@@ -96,6 +96,7 @@ def _declared(fitted: dict[str, Any], plain: Any, hashed: str) -> Declared:
                 title=_text(spec["title"]) if "title" in spec else Text(name, name.replace("_", " ").capitalize()),
                 register=spec.get("register", False),
                 made=spec.get("made", False),
+                explains=spec.get("explains") or "",
             )
             for name, spec in fitted.get("documents", {}).items()
         },
@@ -163,6 +164,7 @@ def _posting(name: str, spec: Mapping[str, Any]) -> Posting:
         source=spec.get("from") or "fund",
         target=spec.get("to") or "fund",
         prepayment=Prepayment(**prepayment) if prepayment else None,
+        allowance=spec.get("allowance") or "",
     )
 
 

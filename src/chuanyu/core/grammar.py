@@ -85,6 +85,7 @@ POSTING = Keys(
         "window": Maybe(shape=OneOf(words=WINDOWS, code="posting")),
         "from": Maybe(shape=OneOf(words=SOURCES, code="posting")),
         "to": Maybe(shape=OneOf(words=TARGETS, code="posting")),
+        "allowance": Maybe(shape=Str(code="posting")),
         "prepayment": Maybe(
             shape=Keys(
                 code="prepayment",
@@ -165,6 +166,7 @@ SERVICE = Keys(
                         "title": Maybe(shape=TEXT),
                         "register": Maybe(shape=Flag()),
                         "made": Maybe(shape=Flag()),
+                        "explains": Maybe(shape=Str(code="made")),
                     }
                 ),
             )
@@ -226,6 +228,7 @@ EXAMPLES = Keys(
                     keys={
                         "name": TEXT,
                         "as_of": Maybe(shape=Day()),
+                        "hours": Maybe(shape=Keys(keys={"from": Str(code="journey"), "until": Str(code="journey")})),
                         "resident": Anything(kind=dict, empty={}),
                         "register": Maybe(
                             shape=Listed(

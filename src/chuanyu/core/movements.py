@@ -35,6 +35,9 @@ def _sides(view: Declared, posting: Posting) -> Iterator[Finding]:
         if who and (who == "applicant") != (account == "person"):
             message = f"{role} {who!r} of posting {name!r} has {key} {account!r}: the applicant, and nobody else, has 'person'"
             yield Finding(f"{at}.{role}", "posting", message)
+    if posting.allowance and posting.source != "person":
+        message = f"posting {name!r} has an allowance, but nobody's own account pays"
+        yield Finding(f"{at}.allowance", "posting", message)
     if posting.payer and posting.payer == posting.payee:
         yield Finding(f"{at}.payee", "posting", f"payer and payee of posting {name!r} are the same")
 

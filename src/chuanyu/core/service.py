@@ -32,6 +32,7 @@ class DeclaredDocument:
 
     `register`: taken from the party's front register. `made`: the value of the rule of the same name, when an act `makes` it;
     made and register together: what is made is the register's new entry, and stays there.
+    `explains`: the document whose lines this one, made, explains one by one: a bill and its settlement.
     """
 
     name: str
@@ -40,6 +41,7 @@ class DeclaredDocument:
     title: Text
     register: bool = False
     made: bool = False
+    explains: str = ""
 
     @property
     def stays(self) -> bool:
@@ -153,7 +155,8 @@ class Posting:
     """What an act moves: the rule of the same name gives the amount (Money, or int for points and items).
 
     payer, payee: a party, or "applicant" with `source` or `target` "person": a personal account in the book of the party that
-    owns the state.
+    owns the state. `allowance`: a rule of registered documents and the moment alone, whose value (a Document) tells the holder of
+    a personal account what may still be moved now.
     """
 
     name: str
@@ -165,6 +168,7 @@ class Posting:
     source: str = "fund"  # fund | prepayment | person
     target: str = "fund"  # fund | person
     prepayment: Prepayment | None = None
+    allowance: str = ""
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,11 @@ def _documents(view: Declared) -> Iterator[Finding]:
             yield Finding(
                 f"{at}.made", "made", f"document {name!r} is made by a rule, so it is by the party that makes it"
             )
+        if document.explains and (not document.made or document.explains not in view.documents):
+            message = (
+                f"document {name!r} explains {document.explains!r}: it must be made by a rule, and that be declared"
+            )
+            yield Finding(f"{at}.explains", "made", message)
         if document.made and name not in {made for _, act in _acts(view) for made in act.makes}:
             yield Finding(f"{at}.made", "made", f"no act makes document {name!r}")
 

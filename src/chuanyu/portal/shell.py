@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from chuanyu.cases import own
+from chuanyu.cases import cashier, own
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
 from chuanyu.identity import delegations, locking
@@ -25,6 +25,7 @@ LARGE = "chuanyu_large"  # the cookie of the large-text switch (适老); shared 
 PLACES: tuple[tuple[str, Any, str, set[str]], ...] = (
     ("portal:worklist", _("待办"), "window", {"clerk", "officer"}),
     ("portal:person", _("窗口受理"), "person", {"clerk"}),
+    ("portal:cashier", _("收费窗口"), "money", {"clerk"}),
     ("portal:shift", _("今天办的"), "check", {"clerk"}),
     ("portal:office", _("总览"), "office", {"office"}),
     ("portal:overdue", _("逾期"), "late", {"officer", "office"}),
@@ -110,6 +111,8 @@ def navigation(request: HttpRequest, actor: Actor | None) -> list[Entry]:
     for name, words, icon, allowed in PLACES:
         if allowed and allowed.isdisjoint(roles):
             continue
+        if name == "portal:cashier" and not (actor and cashier.serves(actor)):
+            continue
         here_now = current == name or SECTIONS.get(current) == name
         key = KEYS.get(name, "") if allowed else ""
         count = _news(request, actor) if name == "portal:messages" and actor else 0
@@ -143,6 +146,9 @@ SECTIONS = {
     "portal:accesses": "portal:me",
     "portal:papers": "portal:me",
     "portal:money": "portal:me",
+    "portal:purse": "portal:me",
+    "portal:cashier_act": "portal:cashier",
+    "portal:takings": "portal:cashier",
     "portal:consents": "portal:me",
     "portal:delegates": "portal:me",
     "portal:offer": "portal:me",

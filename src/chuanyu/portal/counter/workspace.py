@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from chuanyu.cases import actions, holding, queries
+from chuanyu.cases import actions, bills, holding, queries
 from chuanyu.cases.errors import NO_SUCH_STEP, CaseError
 from chuanyu.cases.views import ActView, CaseView, Foreseen
 from chuanyu.core.catalogue import catalogue
@@ -133,13 +133,16 @@ def _page(
 ) -> HttpResponse:
     service = catalogue().get(case.service)
     who = actor(request)
+    sheets, explained = steps.papers_of(case, service), {*bills.names(case), *bills.told(case)}
     desks = [_desk(request, case, service, each, typed) for each in case.acts]
     context = {
         "case": case,
         "service": service,
         "tone": river.tone(service, case.state),
         "bends": river.course(case),
-        "sheets": steps.papers_of(case, service),
+        "sheets": [paper for paper in sheets if paper.view.name not in explained],
+        "folded": [paper for paper in sheets if paper.view.name in bills.told(case)],
+        "bills": bills.bills(case),
         "known": known(case.person, service=case.service, who=who, trace=str(case.id)),
         "desks": [desk for desk in desks if not desk.stands_in],
         "written": written,  # a sentence that was not sent, for the clerk to keep

@@ -1,4 +1,4 @@
-"""What is mine: one page that leads everywhere, messages, papers and money."""
+"""What is mine: one page that leads everywhere, messages and papers."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,6 @@ from django.shortcuts import render
 from chuanyu.cases import own, queries
 from chuanyu.cases.views import RowView
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.money import Money
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.delivery import ratings
@@ -72,18 +71,6 @@ def _opened(request: HttpRequest) -> bool:
 def papers(request: HttpRequest) -> HttpResponse:
     """Certificates, levels and credits carried over the border. There are none until the first is issued."""
     return render(request, "portal/resident/papers.html", {"crumbs": [("", Text("我的证照", "My papers"))]})
-
-
-def money(request: HttpRequest) -> HttpResponse:
-    """Every transfer of this person's cases, and what was posted altogether."""
-    found = own.money(actor(request))
-    posted = [row.transfer for row in found if row.transfer.status == "posted"]
-    totals = {
-        unit: str(sum((Money.parse(each.amount) for each in posted if each.unit == unit), start=Money(0)))
-        for unit in dict.fromkeys(each.unit for each in posted)
-    }
-    context = {"crumbs": [("", Text("我的资金", "My money"))], "found": found, "totals": totals.items()}
-    return render(request, "portal/resident/money.html", context)
 
 
 def to_rate(rows: list[RowView]) -> list[tuple[RowView, str]]:

@@ -111,6 +111,11 @@ TRANSFERS = {
     "posting": (Text("正在记账", "Being posted"), "wait"),
     "posted": (Text("已入账", "Posted"), "done"),
     "refused": (Text("未划出", "Not paid"), "stop"),
+    "reserved": (Text("已预留", "Reserved"), "wait"),
+    "used": (Text("预留已使用", "Reservation used"), "quiet"),
+    "released": (Text("预留已退回", "Reservation given back"), "quiet"),
+    "expired": (Text("预留到期退回", "Reservation ran out"), "quiet"),
+    "reversed": (Text("已冲正", "Reversed"), "quiet"),
 }
 
 
