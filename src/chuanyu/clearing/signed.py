@@ -149,7 +149,7 @@ def _ask(
 ) -> list[tuple[Any, ...]]:
     whose = scope if isinstance(scope, Scope) else Scope.of(scope)
     statement = what(whose.rows).format(b="%(b)s", w="%(w)s", m="%(m)s", k="%(k)s")
-    return sql.rows(statement, whose.given(mirror=mirror, bucket=bucket))  # type: ignore[arg-type]
+    return sql.rows(statement, whose.given(mirror=mirror, bucket=bucket))
 
 
 def sign(statement: Statement) -> dict[str, str]:
