@@ -275,7 +275,7 @@ def test_persons_accounts_are_one_sum_without_names(town: Town) -> None:
             with pytest.raises(api.Refused, match="not_found"):
                 api.read(("statement",), {"book": BOOK, "account": wanted}, agency=AGENCY)
         treasury = api.read(("statement",), {"book": BOOK, "account": "treasury"}, agency=AGENCY)
-        assert {entry.other for entry in treasury["entries"]} == {"fund", "person"}
+        assert {entry.other for entry in treasury.entries} == {"fund", "person"}
 
 
 def test_an_agency_reads_its_own_and_nobody_elses(town: Town) -> None:
@@ -286,7 +286,7 @@ def test_an_agency_reads_its_own_and_nobody_elses(town: Town) -> None:
         assert api.read(("windows",), {}, agency="nhsa") == []
         assert api.read(("windows", str(window.id)), {}, agency=AGENCY).window.id == window.id
         page = api.read(("windows", str(window.id), "transfers"), {}, agency=AGENCY)
-        assert (len(page["transfers"]), page["before"]) == (1, None)
+        assert (len(page.transfers), page.before) == (1, None)
         for what in (("windows", str(window.id)), ("windows", "0"), ("windows", "x"), ("nothing",)):
             with pytest.raises(api.Refused, match="not_found"):
                 api.read(what, {}, agency="nhsa")
@@ -305,8 +305,8 @@ def test_a_statement_pages_to_its_end(town: Town, monkeypatch: pytest.MonkeyPatc
     with town.at("chongqing"):
         while True:
             page = api.read(("statement",), {"book": BOOK, "account": "fund", "before": before}, agency=AGENCY)
-            seen += [entry.amount for entry in page["entries"]]
-            before = page["before"] or ""
+            seen += [entry.amount for entry in page.entries]
+            before = page.before or ""
             if not before:
                 break
     assert seen == [-4, -3, -2, -1, 100000000]

@@ -24,6 +24,23 @@ NOT_FOUND = Text("没有这一项，或不归您查看。", "There is no such th
 BAD = Text("before 须为上一页给出的值。", "before must be what the last page gave.")
 
 
+class Transfers(msgspec.Struct, frozen=True, kw_only=True):
+    """Some transfers of a window, newest first. `before` asks for the next page; null when this was the last."""
+
+    transfers: tuple[sheet.Row, ...]
+    before: str | None
+
+
+class Entries(msgspec.Struct, frozen=True, kw_only=True):
+    """Some entries of an account, newest first. `before` asks for the next page; null when this was the last."""
+
+    book: str
+    account: str
+    unit: str
+    entries: tuple[statements.Entry, ...]
+    before: str | None
+
+
 class Refused(Exception):
     """What the reader is told, with an HTTP status."""
 
@@ -43,7 +60,7 @@ def read(what: tuple[str, ...], asked: Mapping[str, str], *, agency: str | None)
             window = _window(number, agency).window
             at, id_ = _before(asked.get("before", ""), UUID) or (None, None)
             page = sheet.transfers(window.id, before=(at, id_) if at and id_ else None)
-            return {"transfers": page.rows, "before": _token(page.before)}
+            return Transfers(transfers=page.rows, before=_token(page.before))
         case ("orders",):
             return queries.orders(agency=agency)
         case ("accounts",):
@@ -60,7 +77,7 @@ def _window(number: str, agency: str | None) -> sheet.Sheet:
     return found
 
 
-def _statement(asked: Mapping[str, str], agency: str | None) -> dict[str, Any]:
+def _statement(asked: Mapping[str, str], agency: str | None) -> Entries:
     book, account = asked.get("book", ""), asked.get("account", "")
     if (agency and book.partition("/")[0] != agency) or account.startswith(legs.PERSON):
         raise Refused(404, "not_found", NOT_FOUND)
@@ -68,8 +85,8 @@ def _statement(asked: Mapping[str, str], agency: str | None) -> dict[str, Any]:
         page = statements.page(book=book, account=account, before=_before(asked.get("before", ""), int))
     except LookupError:
         raise Refused(404, "not_found", NOT_FOUND) from None
-    entries = [msgspec.structs.replace(entry, other=legs.nameless(entry.other)) for entry in page.entries]
-    return {"book": book, "account": account, "unit": page.unit, "entries": entries, "before": _token(page.before)}
+    entries = tuple(msgspec.structs.replace(entry, other=legs.nameless(entry.other)) for entry in page.entries)
+    return Entries(book=book, account=account, unit=page.unit, entries=entries, before=_token(page.before))
 
 
 def _before(token: str, kind: Any) -> Any:
@@ -132,23 +149,23 @@ def windows(request: HttpRequest) -> HttpResponse:
 
 
 @router.get(
-    "/clearing/windows/{int:window}",
+    "/clearing/windows/{window}",
     url_name="window",
     openapi_extra=_described("一个清算期，连同双方签署的笔数、金额和摘要。", sheet.Sheet),
 )
-def window(request: HttpRequest, window: int) -> HttpResponse:
+def window(request: HttpRequest, window: str) -> HttpResponse:
     """One window with the count, sum and hash both nodes signed."""
-    return _answer(request, "windows", str(window))
+    return _answer(request, "windows", window)
 
 
 @router.get(
-    "/clearing/windows/{int:window}/transfers",
+    "/clearing/windows/{window}/transfers",
     url_name="window_transfers",
-    openapi_extra=_described("一个清算期的逐笔转账，新的在前。", sheet.Page, "before"),
+    openapi_extra=_described("一个清算期的逐笔转账，新的在前。", Transfers, "before"),
 )
-def window_transfers(request: HttpRequest, window: int) -> HttpResponse:
+def window_transfers(request: HttpRequest, window: str) -> HttpResponse:
     """A window's transfers, newest first; `before` asks for the next page."""
-    return _answer(request, "windows", str(window), "transfers")
+    return _answer(request, "windows", window, "transfers")
 
 
 @router.get(
@@ -172,7 +189,7 @@ def ledger_accounts(request: HttpRequest) -> HttpResponse:
 @router.get(
     "/clearing/statement",
     url_name="ledger_statement",
-    openapi_extra=_described("一个账户的逐笔分录，新的在前。", statements.Page, "book", "account", "before"),
+    openapi_extra=_described("一个账户的逐笔分录，新的在前。", Entries, "book", "account", "before"),
 )
 def ledger_statement(request: HttpRequest) -> HttpResponse:
     """An account's entries, newest first; `before` asks for the next page."""

@@ -2,6 +2,7 @@
 
 POST /api/clearing/accounts    open accounts with their unit and limits
 POST /api/clearing/transfers   one transfer; requests that come at the same time are posted as one batch
+GET  /api/clearing/…           windows, orders, accounts, statement: what api.py reads
 
 A small ASGI program of its own beside the gateway's: between a request and the ledger stands nothing but its token. The
 token names the agency, and opens its books alone. What the two nodes owe each other is not touched here: that moves only

@@ -16,6 +16,8 @@ from chuanyu.portal.office.clearing import said, sheets
 from chuanyu.portal.office.clearing.prepayments import gauges
 from chuanyu.portal.templatetags.portal import percent, tag
 
+FIRST = 8  # rows of each table, before all are asked for
+
 
 @dataclass(frozen=True)
 class Line:
@@ -30,8 +32,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     scope = said.scope(request)
     windows = queries.windows(agency=scope, unfinished=True)
     orders = queries.orders(agency=scope, unfinished=True)
-    table = tables.sorted_as_asked(request, sheets.windows(windows))
-    paying = tables.sorted_as_asked(request, sheets.orders(orders))
+    table = tables.sorted_as_asked(request, sheets.windows(windows, first=FIRST))
+    paying = tables.sorted_as_asked(request, sheets.orders(orders, first=FIRST))
     if file := tables.asked_file(request, (table, paying)):
         return file
     ours = [o for o in orders if o.state == "issued" and o.payer.startswith(f"{here()}/") and o.unit == said.MONEY]

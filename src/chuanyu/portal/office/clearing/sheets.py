@@ -17,10 +17,10 @@ from chuanyu.portal.templatetags.portal import short
 FIRST = 25  # rows of a long table before all are asked for
 
 
-def windows(found: Iterable[queries.Window], *, key: str = "windows") -> Table:
+def windows(found: Iterable[queries.Window], *, first: int = FIRST) -> Table:
     """A row per window; what nobody has signed yet shows what the ledger has now."""
     return Table(
-        key=key,
+        key="windows",
         caption=_("清算期"),
         columns=(
             Column("window", _("清算期")),
@@ -34,7 +34,7 @@ def windows(found: Iterable[queries.Window], *, key: str = "windows") -> Table:
         ),
         rows=[_window(window) for window in found],
         chart=Chart("window", ("out", "back"), lying=True),
-        first=FIRST,
+        first=first,
         quiet=True,
     )
 
@@ -57,7 +57,7 @@ def _window(window: queries.Window) -> list[Cell]:
     ]
 
 
-def orders(found: Iterable[queries.Order]) -> Table:
+def orders(found: Iterable[queries.Order], *, first: int = FIRST) -> Table:
     """A row per payment order."""
     return Table(
         key="orders",
@@ -73,7 +73,7 @@ def orders(found: Iterable[queries.Order]) -> Table:
             Column("issued", _("开具"), "tight"),
         ),
         rows=[_order(order) for order in found],
-        first=FIRST,
+        first=first,
         quiet=True,
     )
 
