@@ -202,11 +202,11 @@ def test_filters_of_the_worklist_keep_back_button_title_and_focus(town: Town) ->
     with town.person("sichuan", "clerk-hrss") as clerk:
         clerk.open("/counter/")
         title = clerk.page.title()
-        clerk.page.click("text=已逾期")
+        clerk.page.click("#tab-late")
         clerk.page.wait_for_url("**/counter/?overdue=1")
         assert clerk.page.title() == title
         clerk.page.go_back()
-        clerk.page.wait_for_selector("[aria-current=true]:has-text('全部')")
+        clerk.page.wait_for_selector("#tab-mine[aria-current=true]")
         assert clerk.page.locator("h1").count() == 1 and clerk.page.title() == title
 
 
