@@ -21,8 +21,7 @@ PUBLIC = [
 RESIDENT = ["/services/pension_transfer/apply/", "/cases/", "/accesses/"]
 CLERK = ["/counter/", "/counter/person/", "/counter/today/"]
 AGENCY = ["/agency/grants/", "/agency/keys/", "/agency/levels/", "/agency/messages/"]
-OFFICE = ["/office/", "/office/overdue/", "/office/letters/", "/clearing/", "/clearing/windows/?which=all",
-          "/clearing/orders/?which=all", "/clearing/prepayments/", "/clearing/accounts/"]  # fmt: skip
+OFFICE = ["/office/", "/office/overdue/", "/office/letters/"]
 
 
 @pytest.fixture(scope="module")
