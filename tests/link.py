@@ -29,7 +29,7 @@ from chuanyu.identity.here import here, other
 
 _NEXT = """
 SELECT id FROM exchange_outbox AS row
- WHERE state = 'waiting' AND held_by IS NULL AND next_try <= now()
+ WHERE state = 'waiting' AND next_try <= now()
    AND NOT EXISTS (SELECT FROM exchange_outbox AS before
                     WHERE before.stream = row.stream AND before.position < row.position
                       AND before.state NOT IN ('sent', 'dropped'))

@@ -28,7 +28,7 @@ def test_what_others_did_is_a_message_and_what_i_did_is_none(world: World) -> No
     case = world.start().case
     who = world.resident("sichuan")
     with world.at("sichuan"):
-        assert own.messages(who, seen=None) == [] and own.unread(who, seen=None) == 0
+        assert own.messages(who, seen=None) == [] and own.unread(who, seen=None).count() == 0
     world.act("sichuan", case, "accept")
     world.settle()
     world.act("chongqing", case, "release")
@@ -37,11 +37,11 @@ def test_what_others_did_is_a_message_and_what_i_did_is_none(world: World) -> No
         release, accept = own.messages(who, seen=None)
         assert (accept.title.zh, accept.state_title.zh, accept.node) == ("受理", "已发联系函", "sichuan")
         assert (release.title.zh, release.node, release.unread, release.asks) == ("转出", "chongqing", True, False)
-        assert own.unread(who, seen=None) == 2
+        assert own.unread(who, seen=None).count() == 2
         stored = Event.objects.get(case=case, sequence=accept.sequence).stored
-        assert own.unread(who, seen=stored) == 1
+        assert own.unread(who, seen=stored).count() == 1
         assert [m.unread for m in own.messages(who, seen=stored)] == [True, False]
-        assert own.unread(who, seen=timezone.now() + timedelta(seconds=1)) == 0
+        assert own.unread(who, seen=timezone.now() + timedelta(seconds=1)).count() == 0
 
 
 def test_money_that_moved_is_there_with_its_case(world: World) -> None:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from town import Town
 
-from chuanyu.clearing import differences, posting
+from chuanyu.clearing import differences, handlers
 from chuanyu.node import place
 from link import Link, link
 
@@ -20,8 +20,8 @@ def town(link: Link, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     monkeypatch.setenv("CHUANYU_TODAY", "2025-03-10")
     monkeypatch.setattr(differences, "PATIENCE", 0.0)
     made = Town(link)
-    monkeypatch.setattr(posting, "_settled", [lambda instruction: made.heard.append(("settled", instruction))])
-    monkeypatch.setattr(posting, "_expired", [lambda instruction: made.heard.append(("expired", instruction))])
+    monkeypatch.setattr(handlers, "_settled", [lambda transfer: made.heard.append(("settled", transfer))])
+    monkeypatch.setattr(handlers, "_expired", [lambda transfer: made.heard.append(("expired", transfer))])
     yield made
 
 

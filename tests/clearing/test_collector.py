@@ -225,8 +225,9 @@ def test_sixty_four_at_once_are_all_posted(asked: Any, node: Any) -> None:
 
 def test_repeated_it_gets_the_same_answer_with_other_content_it_is_refused(asked: Any) -> None:
     same = wanted()
-    (first, second, third) = asked(("transfers", same), ("transfers", same), ("transfers", same | {"amount": "3.00"}))
+    (first, second) = asked(("transfers", same), ("transfers", same))
     assert (first[0], second[0]) == (200, 200)
+    (third,) = asked(("transfers", same | {"amount": "3.00"}))
     assert (third[0], third[1]["refused"]) == (422, "id_reused")
 
 
@@ -266,7 +267,7 @@ def test_accounts_are_opened_with_their_limits_once(asked: Any, node: Any) -> No
     "change",
     [
         {"id": "x"}, {"id": "00000000-0000-4000-8000-000000000000"}, {"amount": 2.5}, {"amount": "2.001"}, {"amount": 200},
-        {"amount": "-x"},
+        {"amount": "-x"}, {"amount": "99999999999999999.00"}, {"amount": "0.00"}, {"amount": "-1.00"}, {"amount": 2**80, "unit": "points"},
         {"debit": "a 2"}, {"debit": ""}, {"service": "../x"}, {"kind": "expire"}, {"kind": "adjust"}, {"colour": "red"}, {"code": None},
         {"expires": "2100-01-01T00:00:00"}, {"unit": "points", "amount": "5"},
     ],

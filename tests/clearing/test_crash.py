@@ -28,7 +28,7 @@ from chuanyu.node import processes
 KILLS = int(os.environ.get("CHUANYU_KILLS", "2"))
 SEED = int(os.environ.get("CHUANYU_SEEDS", "1").split(",")[0])
 WRITERS = 3
-PATIENCE = 120.0  # seconds for a killed server to take connections again
+PATIENCE = 30.0  # seconds for a killed server to take connections again
 SERVICE = "pension_transfer"
 
 

@@ -9,11 +9,12 @@ import pytest
 from django.utils import timezone
 from town import AGENCY, BOOK, CASE, SERVICE, Town
 
-from chuanyu.clearing import actions, batches, posting, queries
+from chuanyu.clearing import actions, batches, handlers, posting, queries
 from chuanyu.clearing.models import Instruction, Order
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.service import NODES
+from chuanyu.exchange.models import Inbox
 
 ALICE, BOB = f"person/{uuid7()}", f"person/{uuid7()}"
 
@@ -93,7 +94,7 @@ def test_a_reservation_that_runs_out_of_time_is_given_back_and_its_case_told(tow
     with town.at("chongqing"):
         assert [posting.expire(), posting.expire()] == [1, 0]
     assert town.status("chongqing", held) == ("expired", "expired")
-    assert [i.pk for what, i in town.heard if what == "expired"] == [held]
+    assert [i.id for what, i in town.heard if what == "expired"] == [held]
     assert account(town, "chongqing", "fund").reserved == 0
     town.sound()
 
@@ -107,7 +108,7 @@ def test_a_crash_between_expiry_and_telling_tells_later(town: Town) -> None:
 
         assert sql("SELECT ledger.expire(book) FROM ledger.book") == [(1,)]  # … and the worker dies here
         posting.expire()
-    assert [i.pk for what, i in town.heard if what == "expired"] == [held]
+    assert [i.id for what, i in town.heard if what == "expired"] == [held]
 
 
 def test_a_reversal_in_parts_never_more_than_the_whole(town: Town) -> None:
@@ -211,11 +212,11 @@ def test_an_answer_that_cannot_be_stored_does_not_hold_up_the_others(
     bad, good = town.pay("chongqing", 5), town.pay("chongqing", 6)
     broken = [True]
 
-    def handler(instruction: Instruction) -> None:
-        if instruction.pk == bad and broken:
+    def handler(transfer: queries.Transfer) -> None:
+        if transfer.id == bad and broken:
             raise RuntimeError("the case's code fails")
 
-    monkeypatch.setattr(posting, "_settled", [handler])
+    monkeypatch.setattr(handlers, "_settled", [handler])
     with town.at("chongqing"):
         assert posting.work() == 1
     assert (town.status("chongqing", bad)[0], town.status("chongqing", good)[0]) == ("waiting", "posted")
@@ -293,6 +294,31 @@ def test_a_prepayment_is_used_alarms_and_is_filled_up_when_the_window_is_paid(to
     assert (balances["topup/sichuan/hrss"], balances["prepaid/sichuan/hrss"]) == (0, 60000000)
     assert balances["fund"] == 200000000 - 60000000 - 54000000
     town.sound()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"amount": 0}, {"amount": -5}, {"amount": 10**15 + 1}, {"unit": "x" * 17}, {"unit": ""}, {"yellow": "NaN"}, {"red": "1.1"}],
+    ids=str,
+)  # fmt: skip
+def test_what_no_prepayment_can_be_is_refused(town: Town, change: dict[str, Any]) -> None:
+    """The other node says so, with its signature; it is kept as refused and holds up nothing."""
+    from chuanyu.clearing import letters
+
+    body = {"id": str(uuid7()), "amount": 5, "unit": "CNY", "yellow": "0.7", "red": "0.9"} | change
+    with town.at("chongqing"):
+        letters.send(
+            own="chongqing/hrss",
+            peer="sichuan/hrss",
+            service=SERVICE,
+            action=letters.PREPAID,
+            document=body,
+            stream="prepaid",
+        )
+    town.link.settle()
+    with town.at("sichuan"):
+        assert [row.error["code"] for row in Inbox.objects.filter(state=Inbox.REFUSED)] == ["malformed"]
+        assert queries.gauges() == []
 
 
 def test_a_prepayment_the_fund_does_not_have_is_refused(town: Town) -> None:

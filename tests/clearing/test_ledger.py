@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 import psycopg
@@ -154,6 +155,20 @@ def test_what_makes_no_sense_is_refused_and_not_kept(book: Book, change: dict[st
     assert stored(book, transfer) is None
 
 
+def test_no_balance_outgrows_its_number(book: Book, owner: psycopg.Connection[Any]) -> None:
+    """Accounts without limits have them all the same, long before 2^63: a refusal, not an error that stops the batch."""
+    most = 4 * 10**18
+    for account, balance in ((TREASURY, -most), (OTHER, most)):
+        owner.execute(
+            "UPDATE ledger.account SET balance = %s WHERE book = %s AND id = %s", [balance, book.number, account + 1]
+        )
+    out, into, fine = move(book, TREASURY, FUND, 1), move(book, TREASURY, OTHER, 1), move(book, OTHER, FUND, 10**15)
+    assert book.post(out, into, fine) == [FLOOR, FLOOR, POSTED]
+    assert book.post(move(book, FUND, OTHER, 10**15), move(book, FUND, OTHER, 1)) == [POSTED, FLOOR]
+    owner.execute("UPDATE ledger.account SET balance = 5 WHERE book = %s AND id = 1", [book.number])
+    assert book.post(move(book, FUND, OTHER, 1, kind=PENDING)) == [CEILING]
+
+
 def test_a_closed_account_takes_nothing_and_gives_nothing(book: Book) -> None:
     reserved = move(book, TREASURY, OTHER, 1, kind=PENDING)
     book.post(reserved)
@@ -294,6 +309,16 @@ def test_a_reversal_goes_back_where_it_came_from(book: Book) -> None:
     assert book.post(move(book, OTHER, TREASURY, 1, kind=REVERSAL, origin=original.id), mirror=True) == [POSTED]
 
 
+def test_a_reversal_is_not_reversed(book: Book) -> None:
+    """Who gave back too much pays anew: otherwise nobody could say what is left of the first transfer."""
+    original = move(book, TREASURY, FUND, 100)
+    back = move(book, FUND, TREASURY, 30, kind=REVERSAL, origin=original.id)
+    again = move(book, TREASURY, FUND, 30, kind=REVERSAL, origin=back.id)
+    assert book.post(original, back, again) == [POSTED, POSTED, MISMATCH]
+    assert book.post(again) == [MISMATCH]
+    assert row(book, FUND)[0] == 70
+
+
 def test_an_adjustment_undoes_all_of_it_once(book: Book) -> None:
     original = move(book, TREASURY, FUND, 100)
     adjust = [move(book, FUND, TREASURY, amount, kind=ADJUSTMENT, origin=original.id) for amount in (99, 100, 100)]
@@ -321,19 +346,23 @@ def test_a_chain_undoes_reservations_posts_and_reversals_too(book: Book) -> None
     pending, original = move(book, TREASURY, FUND, 40, kind=PENDING), move(book, TREASURY, FUND, 100)
     book.post(pending, original)
     before = [row(book, account) for account in range(5)]
-    chain = [
-        move(book, TREASURY, FUND, 30, kind=POST, origin=pending.id, chain=1),
-        move(book, FUND, TREASURY, 70, kind=REVERSAL, origin=original.id, chain=1),
-        move(book, TREASURY, OTHER, 5, kind=PENDING, chain=1),
-        move(book, FUND, OTHER, 10**6, chain=1),
-    ]
+
+    def chain() -> list[Transfer]:
+        return [
+            move(book, TREASURY, FUND, 30, kind=POST, origin=pending.id, chain=1),
+            move(book, FUND, TREASURY, 70, kind=REVERSAL, origin=original.id, chain=1),
+            move(book, TREASURY, OTHER, 5, kind=PENDING, chain=1),
+            move(book, FUND, OTHER, 10**6, chain=1),
+        ]
+
     later = [
         move(book, TREASURY, FUND, 40, kind=POST, origin=pending.id),
         move(book, FUND, TREASURY, 100, kind=REVERSAL, origin=original.id),
     ]
-    assert book.post(*chain) == [LINKED, LINKED, LINKED, FLOOR]
+    undone = [LINKED, LINKED, LINKED, FLOOR]
+    assert book.post(*chain()) == undone
     assert [row(book, account) for account in range(5)] == before
-    assert book.post(*later) == [POSTED, POSTED]
+    assert book.post(*chain(), *later) == [*undone, POSTED, POSTED]  # also for what follows in the same batch
 
 
 def test_a_callers_mistake_in_a_chain_is_not_kept(book: Book) -> None:
@@ -390,6 +419,10 @@ def test_any_balance_as_of_any_moment_is_one_index_probe(book: Book, owner: psyc
     )
     assert [e[0] for e in entries] == sorted(e[0] for e in entries)
     ask = "SELECT after FROM ledger.entry WHERE book = %s AND account = %s AND at <= %s ORDER BY at DESC, seq DESC LIMIT 1"
+    for account in (FUND, TREASURY):
+        moved = "SELECT amount, after FROM ledger.entry WHERE book = %s AND account = %s ORDER BY seq"
+        amounts, balances = zip(*book.all(moved, book.accounts[account]), strict=True)
+        assert list(accumulate(amounts)) == list(balances)
     for at, _, after in entries[::20]:
         assert book.all(ask, book.accounts[FUND], at) == [(after,)]
     plan = "\n".join(

@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from town import AGENCY, BOOK, SERVICE, Town
+from town import AGENCY, BOOK, CASE, SERVICE, Town
 
 from chuanyu.clearing import actions, booking, orders, periods, queries, signed, timetable, windows
 from chuanyu.clearing.models import BankLine, Instruction, Order, Window
+from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.service import NODES
 from chuanyu.exchange.models import Inbox, Outbox
@@ -307,6 +308,35 @@ def test_both_have_signed_and_that_stays(town: Town) -> None:
     late = town.pay("chongqing", 5, window="2025-03")
     town.work()
     assert town.status("chongqing", late) == ("refused", "window_closed")
+    town.sound()
+
+
+def test_a_statement_that_comes_again_after_closing_changes_nothing(town: Town) -> None:
+    march(town)
+    with town.at("chongqing"):
+        windows.tell(Window.objects.get(period="2025-03"))
+    with town.at("sichuan"):
+        before = Window.objects.values().get(period="2025-03")
+    town.link.settle()
+    with town.at("sichuan"):
+        assert Window.objects.values().get(period="2025-03") == before
+        assert not Inbox.objects.exclude(state=Inbox.APPLIED).exists()
+    assert town.states("2025-03") == ["closed", "closed"]
+    town.sound()
+
+
+def test_a_mirror_into_a_closed_window_is_refused_and_kept(town: Town) -> None:
+    """A peer may say what it likes: what both have signed takes no mirror either, and the refusal stays for the officer to see."""
+    march(town)
+    before, id_ = town.balances("sichuan"), uuid7()
+    with town.at("sichuan"):
+        actions.instruct(
+            id=id_, case=CASE, sequence=2, service=SERVICE, name="transfer_amount", side="payee", payer="chongqing/hrss",
+            payee="sichuan/hrss", amount=7, unit="CNY", cycle="gross", window="2025-03",
+        )  # fmt: skip
+    town.work()
+    assert town.status("sichuan", id_) == ("refused", "window_closed")
+    assert town.balances("sichuan") == before
     town.sound()
 
 

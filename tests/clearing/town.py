@@ -41,7 +41,7 @@ class Town:
     def __init__(self, link: Link, *, day: str = "2025-03-10") -> None:
         self.link = link
         self.on_its_way: list[Carried] = []
-        self.heard: list[tuple[str, Instruction]] = []  # what the case engine would be told
+        self.heard: list[tuple[str, queries.Transfer]] = []  # what the case engine would be told
         self.steps = 0  # of CASE: each transfer is a step of its own
         self.turn(day)
         for node in NODES:

@@ -13,6 +13,7 @@ from chuanyu.exchange import actions, envelope, queries
 from chuanyu.exchange import log as logs
 from chuanyu.exchange.models import Log, Outbox
 from chuanyu.exchange.own_data import Access, merged, of_rows
+from chuanyu.identity import actions as actions_of_identity
 from chuanyu.identity import vault
 from chuanyu.identity.here import here, peer
 from chuanyu.identity.models import Reveal
@@ -132,7 +133,7 @@ def test_nobody_known_and_nothing_logged_are_one_answer(link: Link, people: dict
             )
             for person in (stranger, people["sichuan"])
         ]  # fmt: skip
-    assert answers == [{"accesses": []}] * 2
+    assert answers == [{"accesses": [], "looks": []}] * 2
 
 
 def access(n: int, minute: int) -> Access:
@@ -162,3 +163,19 @@ def test_rows_of_either_driver_read_alike() -> None:
     decoded = of_rows([{**row, "basis": ["b"], "fields": ["f"]}])
     assert decoded == of_rows([{**row, "basis": '["b"]', "fields": '["f"]'}])
     assert msgspec.to_builtins(decoded)[0]["fields"] in (("f",), ["f"])
+
+
+def test_the_other_node_tells_who_opened_the_record_there(link: Link, people: dict[str, UUID]) -> None:
+    with link.at("chongqing"):
+        actions_of_identity.load_agencies()
+        actions_of_identity.create_staff(username="clerk-hrss", password="x", agency="hrss", role="clerk")
+        vault.reveal(people["chongqing"], purpose="counter.follow", by="chongqing/clerk-hrss", trace="portal.counter")
+    with link.at("sichuan"):
+        used = queries.used(people["sichuan"])
+        assert [(look.node, look.agency, look.purpose) for look in used.looks] == [
+            ("chongqing", "chongqing/hrss", "counter.follow")
+        ]
+        assert used.there
+        link.up = False
+        used = queries.used(people["sichuan"])
+        assert used.looks == [] and not used.there

@@ -2,7 +2,7 @@
 
 import threading
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -111,18 +111,6 @@ def test_a_commit_wakes_the_courier(sichuan: Link) -> None:
         ear.execute("LISTEN chuanyu_outbox")
         send()
         assert [note.channel for note in ear.notifies(timeout=2, stop_after=1)] == ["chuanyu_outbox"]
-
-
-def test_a_held_message_holds_up_its_own_stream_only(sichuan: Link) -> None:
-    posting = uuid4()
-    held, behind, other = send(held_by=posting), send(), send("case-2")
-    assert sichuan.deliver() == 1
-    assert Outbox.objects.get(pk=other).state == Outbox.SENT
-    assert Outbox.objects.filter(pk__in=(held, behind), state=Outbox.WAITING).count() == 2
-    assert queries.queued(["case-1", "case-2"]) == {"case-1": 2}
-    assert actions.let_go(posting) == 1
-    assert actions.let_go(posting) == 0
-    assert sichuan.deliver() == 2
 
 
 def test_a_lost_receipt_sends_twice_and_applies_once(sichuan: Link, seen: list[int]) -> None:

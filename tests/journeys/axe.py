@@ -10,6 +10,13 @@ FILE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
+LOOK = """async ([tags, part]) => {
+  const found = await axe.run(part || document, {runOnly: tags, resultTypes: ['violations'], performanceTimer: false});
+  return found.violations.flatMap(rule => rule.nodes.map(
+    node => `${rule.id}: ${node.target[0]} ${(node.failureSummary || '').slice(0, 200)}`));
+}"""
+
+
 @cache
 def _source() -> str:
     if not FILE.exists():
@@ -17,13 +24,20 @@ def _source() -> str:
     return FILE.read_text()
 
 
-def violations(person: Person) -> list[str]:
-    """One line per element that breaks a rule; [] is what every page must give."""
+def begin(person: Person, *, part: str = "") -> None:
+    """Let the browser look at the page (or the `part` a selector names) while something else is done; see `found`."""
     page = person.page
-    page.evaluate(_source())  # by the debugger, which the content security policy does not bind
-    found = page.evaluate("tags => axe.run({runOnly: tags, resultTypes: ['violations']})", RULES)
-    return [
-        f"{page.url} {rule['id']}: {node['target'][0]} {node.get('failureSummary', '')[:200]}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_source())  # by the debugger, which the content security policy does not bind
+    page.evaluate(f"asked => {{ window.looked = ({LOOK})(asked); }}", [RULES, part])
+
+
+def found(person: Person) -> list[str]:
+    """One line per element that breaks a rule; [] is what must come."""
+    return [f"{person.page.url} {line}" for line in person.page.evaluate("window.looked")]
+
+
+def violations(person: Person) -> list[str]:
+    """The whole page, at once."""
+    begin(person)
+    return found(person)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from browser import Town, program
+from visits import Scene
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +26,21 @@ def town(request: pytest.FixtureRequest) -> Iterator[Town]:
     town.faults.clear()
     yield town
     assert not town.faults, "\n".join(town.faults)
+
+
+@pytest.fixture(scope="session")
+def _scene(_town: Town) -> Scene:
+    return Scene(_town)
+
+
+@pytest.fixture
+def scene(town: Town, request: pytest.FixtureRequest) -> Scene:
+    """Something on every page (see visits.Scene), made once."""
+    found: Scene = request.getfixturevalue("_scene")
+    return found
+
+
+@pytest.fixture(scope="session")
+def seen() -> set[str]:
+    """The parts of pages that have been looked at, to the letter."""
+    return set()

@@ -8,6 +8,7 @@ from chuanyu.cases import declarations, evidence
 from chuanyu.cases.models import Case, Event
 from chuanyu.cases.replay import NOWHERE, advance
 from chuanyu.core.service import NODES
+from chuanyu.delivery.models import Rating
 from chuanyu.identity.here import here
 from chuanyu.node.samples import past
 from chuanyu.watch import queries
@@ -48,3 +49,13 @@ def test_the_same_number_is_the_same_case(index: int) -> None:
     one, two = past.made(index), past.made(index)
     assert one.case.pk == two.case.pk and one.number == two.number
     assert [step.target for step, _ in one.events][:1] == [step.target for step, _ in two.events][:1]
+
+
+def test_some_rated_and_the_scorecard_says_how(db: None) -> None:
+    past.load(400)
+    queries.forget()
+    rated = [card.satisfied for card in queries.snapshot().scorecards if card.satisfied]
+    assert rated and all(0 <= one.low <= one.high <= 1 and one.rated.value for one in rated)
+    assert not Rating.objects.filter(bad=True, due=None).exists()
+    assert not Rating.objects.exclude(case=None).exists()  # nobody can tell who it was
+    queries.forget()

@@ -177,3 +177,36 @@ def test_an_agency_without_anything_reads_that(db: None, sign_in: Callable[..., 
     client = Client()
     sign_in(client, actions.create_staff(username="officer-tcm", password="x", agency="sport", role="officer"))
     assert read(client.get(address))
+
+
+def test_every_operation_has_its_words_and_an_example_that_fits(house: None, client: Client) -> None:
+    """What is said by hand about an operation names nothing the program does not have, and leaves out nothing it has."""
+    document = json.loads(client.get("/api/openapi.json").content)
+    known = document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for method, found in methods.items():
+            content = found["responses"]["200"]["content"]["application/json"]
+            example, schema = content["example"], content.get("schema", {})
+            one = example[0] if isinstance(example, list) else example
+            ref = (schema.get("items") or schema).get("$ref", "").rpartition("/")[2]
+            if ref:
+                assert one.keys() <= known[ref]["properties"].keys(), (method, path)
+            body = found.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            fields = known[body["$ref"].rpartition("/")[2]]["properties"] if body else {}
+            named = {each["name"] for each in found["parameters"]} | fields.keys()
+            assert found.get("x-parameters", {}).keys() == named, (method, path)
+            assert found.get("x-sent", {}).keys() <= fields.keys()
+    (summary,) = [each for each in client.get("/api/services").json() if each["key"] == "pension_transfer"]
+    said = document["paths"]["/api/services"]["get"]["responses"]["200"]["content"]["application/json"]["example"][0]
+    assert said.items() <= summary.items()
+    text = read(client.get("/agency/api/")).text
+    assert "同一个 id 再发一次" in text and "您看到的 sequence" in text and "回答的样子" in text
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_no_line_of_the_compact_is_left_in_keys(house: None, staff: Staff, language: str) -> None:
+    clerk = staff("clerk")
+    clerk.cookies["chuanyu_language"] = language
+    page = read(clerk.get("/agency/grants/"))
+    said = [dd.text for dd in page.one("main").all("dd")]
+    assert said and not [text for text in said if re.search(r"_|/|^consent$", text)], said

@@ -145,7 +145,7 @@ def test_a_table_is_taken_away_as_csv(past: None, staff: Staff) -> None:
     kept_as = answer.headers["Content-Disposition"]
     assert re.fullmatch(r'attachment; filename="chuanyu-\w+-\d{4}-\d\d-\d\d-flows\.csv"', kept_as)
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert rows[0] == ["从", "到", "办件"] and len(rows) > 26  # all of them, whatever the page shows
+    assert rows[0] == ["从", "到", "件数"] and len(rows) > 26  # all of them, whatever the page shows
     assert all(row[2] == "少于 10" or row[2] == "—" or int(row[2]) % 10 == 0 for row in rows[1:])
 
 
@@ -162,7 +162,13 @@ def test_the_workbook_has_a_sheet_for_each_table_and_says_what_it_means(past: No
     with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
         names = book.read("xl/workbook.xml").decode()
         said = book.read("xl/sharedStrings.xml").decode()
-    for sheet in ("说明", "行动方案：按条、按地方", "各事项成效", "两地之间的往来", "现在在谁手里"):
+        cards = book.read("xl/worksheets/sheet3.xml").decode()
+    assert "<v>0.95</v>" in cards  # a promise is a number that shows as percent; whether it was kept is a word
+    words = re.findall("<t[^>]*>([^<]*)</t>", said)
+    row = re.findall(r'<c r="([A-Z]+)2"[^>]*?( t="s")?><v>([^<]*)</v>', cards)
+    kept = {column: words[int(value)] if text else value for column, text, value in row}
+    assert kept["H"] in ("兑现", "未兑现", "难以判定", "—") and (kept["F"].endswith("%") or kept["F"] == "—")
+    for sheet in ("说明", "行动方案：按条、按地方", "各事项成效", "两地之间的往来", "有逾期办件的单位"):
         assert f'name="{sheet}"' in names
     assert "少于10的不显示" in said
 
@@ -175,6 +181,15 @@ def test_no_page_shows_a_small_count(past: None, staff: Staff) -> None:
         labels = {"收件", "件数", "办件", "在办", "已作决定", "不予办理"}
         shown = [int(d.get("value")) for td in page.root.all("td") if td.get("data-label") in labels for d in td.all("data")]  # fmt: skip
         assert shown and all(value % 10 == 0 for value in shown), address
+
+
+def test_exact_counts_of_the_offices_own_work_are_in_no_file(past: None, staff: Staff) -> None:
+    office = staff("office")
+    page = read(office.get("/office/"))
+    assert page.root.all("table") and "?csv=holders" not in [a.get("href") for a in page.root.all("a")]
+    assert office.get("/office/?csv=holders").headers["Content-Type"].startswith("text/html")
+    (table,) = [each for each in read(office.get("/office/report/")).root.all("div") if each.get("id") == "late"]
+    assert not table.all("data")
 
 
 def test_every_county_of_today_is_on_the_map() -> None:

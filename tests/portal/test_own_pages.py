@@ -6,7 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from markup import hidden, read
 
@@ -191,6 +193,30 @@ def test_messages_are_unread_until_they_were_looked_at(resident: Client, filed: 
     assert "1" in news()
 
 
+def test_what_is_new_costs_one_indexed_question_on_every_page(
+    resident: Client, filed: str, staff: Any, daughter: Client
+) -> None:
+    offer(
+        daughter,
+        **{"offer-number": make_person_number("500000", date(1988, 4, 12), 7, "female"), "offer-name": "测试小雪"},
+    )
+    staff("clerk").post(f"/counter/{filed}/acts/accept/", {"expects": "1"})
+    with CaptureQueriesContext(connection) as asked:
+        page = read(resident.get("/accessibility/"))
+    assert "2" in next(a.text for a in page.root.all("a") if a.get("href") == "/messages/")
+    (news,) = [each["sql"] for each in asked if "cases_event" in each["sql"] or "identity_delegation" in each["sql"]]
+    assert "case_person" in plan_of(news)
+    assert len(asked) <= 4  # the session, the user, the news
+
+
+def plan_of(sql: str) -> str:
+    """The plan of a statement when tables are large: that there are indices for it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
 def test_money_is_the_transfers_of_ones_cases(resident: Client, filed: str) -> None:
     assert "还没有划转过资金" in read(resident.get("/money/")).text
     from chuanyu.clearing.models import Instruction
@@ -220,6 +246,7 @@ def test_what_this_node_lacks_is_fetched_on_consent_and_shown_with_its_origin(
     page = read(agree(mover))
     assert "已调取并填好" in page.text and "凭您的同意从四川取得" in page.text
     assert "来自四川，可以改" in page.text
+    assert "删除草稿" in page.text  # what came can be thrown away as well
     consent = Consent.objects.get()
     assert (consent.service, consent.agency, consent.source, consent.fields) == (
         "pension_transfer", "chongqing/hrss", "sichuan", ["person.household"],

@@ -31,6 +31,11 @@ def find(clerk: Client, number: str = NUMBER, purpose: str = "counter.apply") ->
     return clerk.post(WHERE, {"sought-number": number, "sought-purpose": purpose})
 
 
+def visit(clerk: Client) -> dict[str, str]:
+    """What a form carries that was made for who stands there now."""
+    return {"visit": clerk.session["at_the_counter"]["visit"]}
+
+
 def here(clerk: Client) -> Page:
     return read(clerk.get(WHERE))
 
@@ -76,10 +81,11 @@ def test_a_record_is_corrected_only_where_that_was_the_purpose(clerk: Client) ->
     find(clerk, purpose="counter.correct")
     page = here(clerk)
     assert page.fields["record-name"].get("value") == "周明"
-    assert clerk.post(WHERE, {"do": "correct", "record-name": ""}).status_code == 422
-    same = clerk.post(WHERE, {"do": "correct", "record-name": "周明"}, follow=True)
+    assert clerk.post(WHERE, visit(clerk) | {"do": "correct", "record-name": ""}).status_code == 422
+    same = clerk.post(WHERE, visit(clerk) | {"do": "correct", "record-name": "周明"}, follow=True)
     assert "没有改动" in read(same).text
-    done = clerk.post(WHERE, {"do": "correct", "record-name": "周铭", "record-household": "511623"}, follow=True)
+    mended = {"do": "correct", "record-name": "周铭", "record-household": "511623"}
+    done = clerk.post(WHERE, visit(clerk) | mended, follow=True)
     assert "已更正" in read(done).text and "周铭" in read(done).text
     opened = vault.reveal(person, purpose="test", by="test")
     assert (opened.name, opened.household, opened.number) == ("周铭", "511623", NUMBER)
@@ -91,7 +97,7 @@ def test_an_application_from_the_card_to_the_slip(clerk: Client) -> None:
     find(clerk)
     assert FILE in [a.get("href") for a in here(clerk).root.all("a")]
     assert read(clerk.get(FILE))
-    clerk.post(FILE, {"application-household": "500103", "go": "check"})
+    clerk.post(FILE, visit(clerk) | {"application-household": "500103", "go": "check"})
     check = read(clerk.get(f"{FILE}check/"))
     assert "念给申请人听" in check.text
     answer = clerk.post(f"{FILE}check/", hidden(check))
@@ -112,7 +118,7 @@ def test_an_application_from_the_card_to_the_slip(clerk: Client) -> None:
 def test_a_form_begun_is_there_when_the_person_is_found_again(clerk: Client) -> None:
     vault.enrol(NUMBER, "周明")
     find(clerk)
-    clerk.post(FILE, {"application-employed_since": "2025-02-31", "go": "check"})
+    clerk.post(FILE, visit(clerk) | {"application-employed_since": "2025-02-31", "go": "check"})
     clerk.post(WHERE, {"do": "end"})
     for address in (FILE, f"{FILE}check/"):
         assert "请先查找" in read(clerk.get(address, follow=True)).text
@@ -178,3 +184,23 @@ def act_form(page: Page, case: str, act: str) -> dict[str, str]:
         for e in form.all("input")
         if e.get("type") in ("hidden", "text") and e.get("name")
     }
+
+
+def test_the_person_reads_who_looked_at_them_and_what_for(clerk: Client, filed: str, resident: Client) -> None:
+    page = read(resident.get("/accesses/"))
+    assert "还没有单位打开过您的身份信息" in page.text  # their own pages are no look of others
+    number = vault.reveal(Case.objects.get().person, purpose="test", by="chongqing/system").number
+    find(clerk, number, "counter.follow")
+    here(clerk)
+    clerk.get(f"/counter/{filed}/")
+    clerk.get(f"/counter/{filed}/slip/")
+    page = read(resident.get("/accesses/"))
+    for said in (
+        "重庆市人力资源和社会保障局",
+        "本人到窗口查询、补正或撤回办件",
+        "企业职工基本养老保险关系转移接续",
+        Case.objects.get().reference,
+    ):
+        assert said in page.one("main").text, said
+    assert f"/cases/{filed}/" in [a.get("href") for a in page.one("main").all("a")]
+    assert "clerk-hrss" not in page.text and "对方未答" not in page.text

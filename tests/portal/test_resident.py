@@ -10,7 +10,6 @@ from markup import hidden, read
 from chuanyu.cases.models import Case
 from chuanyu.core.ids import uuid7
 from chuanyu.exchange import queries as exchange
-from chuanyu.exchange.errors import Unreachable
 
 pytestmark = pytest.mark.django_db
 
@@ -203,14 +202,11 @@ def test_who_used_my_data_when_the_other_side_is_silent(
 
     from chuanyu.exchange.own_data import Access
 
-    def silent(*_: Any, **__: Any) -> Any:
-        raise Unreachable
-
     access = Access(
         at=datetime.now(UTC), message_id=uuid7(), direction="sent", from_agency="chongqing/hrss", to_agency="sichuan/hrss",
         service="pension_transfer", action="case.event", purpose="pension_transfer", basis=("gbf-2009-66",),
         fields=("application",), here=True,
     )  # fmt: skip
-    monkeypatch.setattr(exchange, "accesses", lambda person: [access])
+    monkeypatch.setattr(exchange, "used", lambda person: exchange.Used(accesses=[access], looks=[], there=False))
     page = read(resident.get("/accesses/"))
     assert "对方未答" in page.text and "转移接续申请表" in page.text and "国办发〔2009〕66号" in page.text

@@ -9,6 +9,7 @@ import pytest
 from chuanyu.cases import figures
 from chuanyu.core import days
 from chuanyu.core.service import Promise
+from chuanyu.delivery.models import Rating
 from chuanyu.identity.here import here
 from chuanyu.watch import queries
 from chuanyu.watch.suppression import rounded
@@ -51,6 +52,29 @@ def test_a_rare_reason_is_not_shown_and_not_given_away(write: Write) -> None:
     assert card is not None
     shown = {one.key: one.count for one in card.reasons}
     assert shown["no_record"].kind == "small" and shown["no_record"].value is None
+
+
+def test_each_node_counts_what_was_filed_with_it(write: Write) -> None:
+    """So nothing is learnt by taking one province's figures from the other's, and the two may be added up."""
+    there = "sichuan" if here() == "chongqing" else "chongqing"
+    write(20)
+    write(15, state="refused", reason="no_record", at=there)
+    found = queries.snapshot()
+    card = found.scorecard(PENSION)
+    assert card is not None
+    assert (found.filed.value, card.filed.value, card.decided.value, card.ends["refused"].value) == (20, 20, 20, 0)
+    assert not card.reasons
+
+
+def test_a_median_is_not_shown_where_it_would_say_that_there_were_ten(write: Write) -> None:
+    write(10)
+    write(3, state="withdrawn")
+    card = queries.snapshot().scorecard(PENSION)
+    assert card is not None and (card.median is not None) == (card.decided.low >= 10)
+    queries.forget()
+    write(30)
+    card = queries.snapshot().scorecard(PENSION)
+    assert card is not None and card.median is not None
 
 
 def test_days_are_working_days_and_the_promise_is_measured_by_them(write: Write) -> None:
@@ -140,3 +164,21 @@ def test_who_holds_what(write: Write) -> None:
     write(3, state="applied")
     (holder,) = figures.holders()
     assert (holder.agency, holder.open, holder.late) == (f"{here()}/hrss", 3, 0)
+
+
+def test_satisfaction_says_only_what_the_counts_say(db: None) -> None:
+    def rate(good: int, bad: int) -> queries.Satisfied | None:
+        Rating.objects.all().delete()
+        day = days.today() - timedelta(days=40)
+        for n in range(good + bad):
+            Rating.objects.create(token=f"t{n}", service=PENSION, agency="x", level="x", bad=n >= good, on=day)
+        queries.forget()
+        card = queries.snapshot().scorecard(PENSION)
+        assert card is not None
+        return card.satisfied
+
+    assert rate(0, 0) is None
+    many = rate(90, 30)
+    assert many is not None and many.low <= Fraction(3, 4) <= many.high and many.rated.value == 120
+    few = rate(40, 3)
+    assert few is None or (few.low <= Fraction(40, 43) <= few.high and few.high - few.low > Fraction(1, 10))

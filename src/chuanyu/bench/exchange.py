@@ -8,23 +8,20 @@ same run: the same server echoing a body, openssl's bare signatures, pgbench's b
 
 import os
 import re
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg
 
 from chuanyu.bench.load import Load, Result
+from chuanyu.bench.nodes import last_line, two_nodes
 from chuanyu.core.numbers import make_person_number
 from chuanyu.core.service import NODES
 from chuanyu.exchange import compact as agreement
@@ -37,14 +34,13 @@ from chuanyu.node import cli, place, postgres
 CLIENTS = (16, 64)
 SECONDS = 10.0  # of each measurement
 MOST = 3000  # questions a second there are bodies for
-START_SECONDS = 180
 ASKER, ASKED = "sichuan", "chongqing"
 AIM = "≥ 500 round trips/s and p99 ≤ 60 ms at 16 clients, on two cores with both nodes, both databases and the load"
 
 
 def run() -> dict[str, Any]:
     """Figures by name; rates are per second, times in milliseconds, ratios say against what."""
-    with _two_nodes() as places:
+    with two_nodes() as places:
         figures: dict[str, Any] = {"cores": os.cpu_count(), "aim": AIM}
         questions = iter(_questions(places[ASKER], int(MOST * (SECONDS + 1)) * len(CLIENTS)))
         for clients in CLIENTS:
@@ -62,57 +58,6 @@ def run() -> dict[str, Any]:
     least += 2 / figures["openssl ECDSA P-256 verifications/s, one core"]
     figures["share of what bare HTTP and bare signatures allow"] = round(trips * least, 3)
     return figures
-
-
-@contextmanager
-def _two_nodes() -> Iterator[dict[str, place.Place]]:
-    """Both nodes under `chuanyu up`, in a folder of their own, without samples; gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="chuanyu-bench-"))
-    folder.chmod(0o711)  # when root runs this, PostgreSQL is another user and must pass through
-    kept, os.environ["CHUANYU_VAR"] = os.environ.get("CHUANYU_VAR"), str(folder)
-    log = folder / "up.log"
-    with log.open("wb") as out:
-        up = subprocess.Popen(
-            [*(sys.executable, "-m", "chuanyu.node.cli", "up"), *("--port-base", str(_free_base()), "--no-samples")],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            process_group=0,
-        )
-    try:
-        until = time.monotonic() + START_SECONDS
-        while "answer." not in log.read_text():
-            if up.poll() is not None or time.monotonic() > until:
-                raise cli.Stop(f"the nodes to measure did not start: {_end(log.read_text())}")
-            time.sleep(0.1)
-        yield {node: place.Place.load(node) for node in NODES}
-    finally:
-        if up.poll() is None:
-            up.send_signal(signal.SIGINT)
-            up.wait(90)
-        if kept is None:
-            del os.environ["CHUANYU_VAR"]
-        else:
-            os.environ["CHUANYU_VAR"] = kept
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_base() -> int:
-    """Four free ports in the usual pattern: two portals, and their gateways a hundred above."""
-    for base in range(20050, 20950, 2):
-        try:
-            for port in (base, base + 1, base + 100, base + 101):
-                socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return base
-    raise cli.Stop("no free ports between 20050 and 21051")
-
-
-def _end(text: str) -> str:
-    """The last line a program said: mostly why it ended."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
 
 
 def _questions(asker: place.Place, count: int) -> list[str]:
@@ -152,7 +97,7 @@ def _load(port: int, path: str, bodies: list[str], clients: int, token: str = ""
         [sys.executable, "-m", "chuanyu.bench.load"], input=msgspec.json.encode(load), capture_output=True
     )
     if done.returncode:
-        raise cli.Stop(f"the load failed: {_end(done.stderr.decode(errors='replace'))}")
+        raise cli.Stop(f"the load failed: {last_line(done.stderr.decode(errors='replace'))}")
     result = msgspec.json.decode(done.stdout, type=Result)
     if result.failed or result.exhausted:
         raise cli.Stop(f"{result.failed} requests were refused: {result.first_failure or 'the bodies ran out'}")
@@ -165,7 +110,7 @@ def _verified(here: place.Place) -> str:
         [sys.executable, "-m", "chuanyu.node.cli", "log", "verify", "--at", here.node], capture_output=True, text=True
     )
     if done.returncode:
-        raise cli.Stop(f"the log of {here.node} is wrong after the measurement: {_end(done.stderr)}")
+        raise cli.Stop(f"the log of {here.node} is wrong after the measurement: {last_line(done.stderr)}")
     return done.stdout.splitlines()[0].partition(": ")[2]
 
 
@@ -231,5 +176,5 @@ def _pgbench(here: place.Place) -> float:
     )
     found = re.search(r"tps = ([0-9.]+)", done.stdout)
     if found is None:
-        raise cli.Stop(f"pgbench said nothing: {_end(done.stderr)}")
+        raise cli.Stop(f"pgbench said nothing: {last_line(done.stderr)}")
     return round(float(found[1]))

@@ -2,8 +2,12 @@
 
 import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +15,10 @@ from pathlib import Path
 
 import psycopg
 
+from chuanyu.core.service import NODES
 from chuanyu.node import cli, place, postgres, setup
+
+START_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,52 @@ def one_node(name: str) -> Iterator[Node]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def two_nodes() -> Iterator[dict[str, place.Place]]:
+    """Both nodes under `chuanyu up`, in a folder of their own, without samples; gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="chuanyu-bench-"))
+    folder.chmod(0o711)  # when root runs this, PostgreSQL is another user and must pass through
+    kept, os.environ["CHUANYU_VAR"] = os.environ.get("CHUANYU_VAR"), str(folder)
+    log = folder / "up.log"
+    with log.open("wb") as out:
+        up = subprocess.Popen(
+            [*(sys.executable, "-m", "chuanyu.node.cli", "up"), *("--port-base", str(_free_base()), "--no-samples")],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            process_group=0,
+        )
+    try:
+        until = time.monotonic() + START_SECONDS
+        while "answer." not in log.read_text():
+            if up.poll() is not None or time.monotonic() > until:
+                raise cli.Stop(f"the nodes to measure did not start: {last_line(log.read_text())}")
+            time.sleep(0.1)
+        yield {node: place.Place.load(node) for node in NODES}
+    finally:
+        if up.poll() is None:
+            up.send_signal(signal.SIGINT)
+            up.wait(90)
+        if kept is None:
+            del os.environ["CHUANYU_VAR"]
+        else:
+            os.environ["CHUANYU_VAR"] = kept
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _free_base() -> int:
-    """Ports in the usual pattern that nobody listens on. RuntimeError if there are none."""
-    for base in range(19250, 19349, 2):
+    """Four free ports in the usual pattern: two portals, and their gateways a hundred above."""
+    for base in range(20050, 20950, 2):
         try:
             for port in (base, base + 1, base + 100, base + 101):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
+                socket.create_server(("127.0.0.1", port)).close()
         except OSError:
             continue
         return base
-    raise RuntimeError("no free ports to measure on")
+    raise cli.Stop("no free ports between 20050 and 21051")
+
+
+def last_line(text: str) -> str:
+    """The last line a program said: mostly why it ended."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

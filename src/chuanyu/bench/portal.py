@@ -1,12 +1,13 @@
 """What a page costs the server with 100,000 cases in the node and 20 people at work at once.
 
-The past of `samples.past` is made for a tenth of them, events, documents and people and all, and copied in SQL. Then 20
+The past of `samples.past` is made for some of them, events, documents and people and all, and copied in SQL. Then 20
 signed-in users (residents, clerks, the office) open pages, pausing a second on average as nobody reads faster; the time
 is the server's own (its log's), from the first middleware to the answer. The floor beside them: a page that does nothing.
 Then the same without pauses, for how many pages a second there can be.
 """
 
 import asyncio
+import math
 import os
 import random
 import time
@@ -22,7 +23,7 @@ from chuanyu.bench.nodes import Node, one_node
 from chuanyu.node import setup, supervisor
 
 CASES = 100_000
-COPIES = 10  # of each made-up case
+MADE = 11_000  # of which a part stays at the other node; the rest of the cases are their copies
 USERS = 20
 SECONDS = 60.0
 PAUSE = 1.0  # seconds between two pages of a user, on average
@@ -44,11 +45,13 @@ def run() -> dict[str, Any]:
             calm = _times(node, begun)
             begun = time.time()
             answers = asyncio.run(_visit(node, users, seconds=10, pause=0))
+        asked = queries(users)
     names = {name for user in users for name, _, _ in user}
     figures: dict[str, Any] = {"cases in the node": cases, "users": USERS}
     for name in sorted(names):
         figures[f"{name}, p95 ms"] = _at(calm[name], 0.95)
-        figures[f"{name}, p50 ms of processor"] = _at(calm[f"{name} cpu"], 0.5)
+        figures[f"{name}, p95 ms of processor"] = _at(calm[f"{name} cpu"], 0.95)
+        figures[f"{name}, queries"] = asked[name]
     everything = [ms for name in names - {"health"} for ms in calm[name]]
     figures["all pages, p50 ms"] = _at(everything, 0.5)
     figures["all pages, p95 ms"] = _at(everything, 0.95)
@@ -59,18 +62,18 @@ def run() -> dict[str, Any]:
 
 
 def fill(node: Node) -> int:
-    """Cases: a tenth made, the rest their copies. Returns how many there are."""
+    """Cases: some made, the rest their copies. Returns how many there are."""
     from chuanyu.cases.models import Case
     from chuanyu.cases.store import COLUMNS
     from chuanyu.node.samples import past
 
-    past.load(round(CASES / COPIES * 1.1))
+    copies = math.ceil(CASES / past.load(MADE))
     own = {"id": "t.id", "reference": "'CY-' || upper(left(md5(t.id::text), 16))", "person": "gen_random_uuid()"}
     columns = ", ".join(own.get(column, f"c.{column}") for column in COLUMNS)
     with psycopg.connect(node.superuser_url) as connection:
         connection.execute(
             "CREATE TEMP TABLE twin AS SELECT c.id AS first, gen_random_uuid() AS id"
-            f" FROM cases_case c, generate_series(2, {COPIES})"
+            f" FROM cases_case c, generate_series(2, {copies})"
         )
         connection.execute(
             f"INSERT INTO cases_case ({', '.join(COLUMNS)})"
@@ -95,8 +98,8 @@ def visitors() -> list[list[Page]]:
     from chuanyu.identity.models import Person
 
     people = set(Person.objects.values_list("pk", flat=True))
-    cases = [c for c in Case.objects.filter(filed_at=NODE).order_by("-filed")[: 60 * COPIES] if c.person in people]
-    open_ = [c for c in Case.objects.filter(final=False, owner=f"{NODE}/hrss")[: 60 * COPIES] if c.person in people]
+    cases = [c for c in Case.objects.filter(filed_at=NODE).order_by("-filed")[:600] if c.person in people]
+    open_ = [c for c in Case.objects.filter(final=False, owner=f"{NODE}/hrss")[:600] if c.person in people]
     found = []
     for n in range(10):
         case = cases[n]
@@ -151,6 +154,28 @@ def _session(user: Any) -> str:
     session["account_authentication_methods_user"] = str(user.pk)
     session.save()
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+
+
+def queries(users: list[list[Page]]) -> dict[str, int]:
+    """How often each page asks the database, once everything is warm."""
+    from django.conf import settings
+    from django.db import connection
+    from django.test import Client
+
+    settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
+    found: dict[str, int] = {}
+    for name, address, cookies in {page[0]: page for user in users for page in user}.values():
+        client, asked = Client(), list[str]()
+
+        def count(execute: Any, sql: str, *rest: Any, asked: list[str] = asked) -> Any:
+            asked.append(sql)
+            return execute(sql, *rest)
+
+        client.get(address, headers={"cookie": cookies})
+        with connection.execute_wrapper(count):
+            client.get(address, headers={"cookie": cookies})
+        found[name] = len(asked)
+    return found
 
 
 @contextmanager

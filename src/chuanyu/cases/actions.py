@@ -29,7 +29,7 @@ from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.ids import uuid7
 from chuanyu.core.outcomes import Outcome
-from chuanyu.core.service import Act
+from chuanyu.core.service import Act, Procedure, Service
 from chuanyu.identity import vault
 from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here, peer
@@ -60,13 +60,7 @@ def start(*, service: str, actor: Actor, person: UUID, documents: dict[str, Any]
 def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], request_id: UUID) -> Acted:
     if not (actor.is_person(person, service) or "clerk" in actor.roles or actor.is_system):
         raise CaseError("not_yours", errors.NOT_YOURS)
-    declared = catalogue().get(service)
-    if declared is None or declared.procedure is None:
-        raise CaseError("no_procedure", errors.NO_PROCEDURE)
-    procedure = declared.procedure
-    parties = resolve(procedure, here(), peer())
-    if actor.kind == "staff" and f"{here()}/{actor.agency}" not in parties.values():
-        raise CaseError("not_yours", errors.NOT_YOURS)
+    declared, procedure, parties = check_may_file(actor, service)
     known = store.open_cases(request_id, service, person)
     if request_id in known:
         again = Case.objects.get(pk=request_id)
@@ -108,6 +102,17 @@ def _start(service: str, actor: Actor, person: UUID, documents: dict[str, Any], 
     return steps.acted(case, None)
 
 
+def check_may_file(actor: Actor, service: str) -> tuple[Service, Procedure, dict[str, str]]:
+    """The service, its procedure and the parties a case filed here would have; CaseError where this actor files none of it."""
+    declared = catalogue().get(service)
+    if declared is None or declared.procedure is None:
+        raise CaseError("no_procedure", errors.NO_PROCEDURE)
+    parties = resolve(declared.procedure, here(), peer())
+    if actor.kind == "staff" and not ("clerk" in actor.roles and f"{here()}/{actor.agency}" in parties.values()):
+        raise CaseError("not_yours", errors.NOT_YOURS)
+    return declared, declared.procedure, parties
+
+
 @transaction.atomic
 def act(
     *,
@@ -121,6 +126,8 @@ def act(
 ) -> Acted:
     """Take a step, or ask the owner to. `expects` is the sequence the person saw: if the case moved on since, nothing is done."""
     found = _locked(case)
+    if not may_see(actor, found):
+        raise CaseError("not_found", errors.NOT_FOUND)  # nor does it say how far the case is
     procedure = declarations.procedure(found.declaration_id)
     if found.final:
         raise CaseError("closed", errors.CLOSED)
@@ -155,6 +162,13 @@ def may(actor: Actor, case: Case, act: Act) -> bool:
     return "clerk" in actor.roles and actor.serves(code, node)
 
 
+def may_see(actor: Actor, case: Case) -> bool:
+    """True for the person (or a delegate of theirs in this service), staff of the parties here, and the node itself."""
+    if actor.is_system or actor.is_person(case.person, case.service):
+        return True
+    return actor.node == here() and is_party(actor, case)
+
+
 def is_party(actor: Actor, case: Case) -> bool:
     """True if `actor` serves an agency that takes part in the case."""
     return any(
@@ -166,10 +180,10 @@ def is_party(actor: Actor, case: Case) -> bool:
 def attach(*, case: UUID, actor: Actor, filename: str, content: bytes) -> UUID:
     """Add a file to an open case; its hash is sealed into the next step."""
     found = _locked(case)
+    if not may_see(actor, found):
+        raise CaseError("not_found", errors.NOT_FOUND)
     if found.final:
         raise CaseError("closed", errors.CLOSED)
-    if not (actor.is_person(found.person, found.service) or is_party(actor, found)):
-        raise CaseError("not_yours", errors.NOT_YOURS)
     if found.files >= FILES:
         raise CaseError("too_many", errors.TOO_MANY)
     attachment = evidence.attachment(found, content, filename=filename, by=steps.by_of(actor), node=here())

@@ -11,7 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import Field
 
-from chuanyu.cases import actions, queries
+from chuanyu.cases import actions, bills, queries
+from chuanyu.cases import described as words
+from chuanyu.cases.bills import Bill
+from chuanyu.cases.described import described
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import Acted, CaseView, RowView
 from chuanyu.core.catalogue import catalogue
@@ -20,11 +23,12 @@ from chuanyu.core.ids import uuid7
 from chuanyu.core.numbers import NumberError
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
-from chuanyu.identity import vault
+from chuanyu.identity import finding
 from chuanyu.identity.access import actor
 
 router = Router(tags=["cases"])
 
+NO_BILL = Text("办件没有这张账单。", "The case has no such bill.")
 STATUS = {
     "not_found": 404,
     "not_yours": 403,
@@ -33,6 +37,7 @@ STATUS = {
     "closed": 409,
     "already_asked": 409,
     "posting": 409,
+    "too_often": 429,
 }
 
 
@@ -54,23 +59,22 @@ class Act(Schema):
     id: UUID | None = None
 
 
-def described(zh: str, kind: Any = None) -> dict[str, Any]:
-    """What OpenAPI cannot know by itself: the Chinese of the docstring, and a msgspec answer."""
-    if kind is None:
-        return {"x-zh": zh}
-    (schema,), components = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
-    content = {"application/json": {"schema": schema}}
-    return {"x-zh": zh, "responses": {200: {"content": content}}, "x-components": components}
-
-
-@router.get("/services", url_name="services", openapi_extra=described("全部事项：键、名称、任务条、办理方式和参与方。"))
+@router.get(
+    "/services",
+    url_name="services",
+    openapi_extra=described("services", "全部事项：键、名称、任务条、办理方式和参与方。"),
+)
 def services(request: HttpRequest) -> HttpResponse:
     """Every service: its key, names, clause, mode and parties."""
     return _json([_summary(service) for service in catalogue().values()])
 
 
 @router.get(
-    "/services/{key}", url_name="service", openapi_extra=described("一个事项的完整声明，和它每份材料的 JSON Schema。")
+    "/services/{key}",
+    url_name="service",
+    openapi_extra=described(
+        "service", "一个事项的完整声明，和它每份材料的 JSON Schema。", parameters={"key": words.KEY}
+    ),
 )
 def service(request: HttpRequest, key: str) -> HttpResponse:
     """One service as it is declared, and the JSON schema of each of its documents."""
@@ -82,10 +86,12 @@ def service(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @router.get(
-    "/cases", url_name="cases", openapi_extra=described("居民：自己的办件。窗口：等本单位办的办件。", list[RowView])
+    "/cases",
+    url_name="cases",
+    openapi_extra=described("cases", "居民：自己的办件。窗口：等本单位办的办件，期限近的在前。", list[RowView]),
 )
 def cases(request: HttpRequest) -> HttpResponse:
-    """A resident's own cases, or what waits for a clerk's agency."""
+    """A resident's own cases, or what waits for a clerk's agency, the nearest deadline first."""
     who = actor(request)
     return _json(queries.mine(who) if who.person else queries.worklist(who))
 
@@ -93,17 +99,26 @@ def cases(request: HttpRequest) -> HttpResponse:
 @router.post(
     "/cases",
     url_name="cases",
-    openapi_extra=described("提交一个办件：为自己，或在窗口为身份证号是 number 的人。", Acted),
+    openapi_extra=described(
+        "start",
+        "提交一个办件：为自己，或在窗口为身份证号是 number 的人。",
+        Acted,
+        parameters=words.START_FIELDS,
+        roles=("resident", "clerk"),
+    ),
 )
 def start(request: HttpRequest, body: Start) -> HttpResponse:
-    """File a case: for oneself, or at the counter for the person with `number`."""
+    """File a case: for oneself, or at the counter for the person with this number."""
     who = actor(request)
     person = who.person
+    actions.check_may_file(who, body.service)  # before anybody is looked for
     if person is None and body.number:
         try:
-            person = vault.find(body.number)
+            person = finding.seek(body.number, actor=who, purpose=body.service)
         except NumberError as error:
             raise CaseError("number", error.text) from None
+        except finding.TooOften:
+            raise CaseError("too_often", finding.TOO_OFTEN) from None
     if person is None:
         raise CaseError("number", Text("请填写申请人的身份证号码。", "Give the applicant's identity number."))
     return _json(
@@ -111,19 +126,48 @@ def start(request: HttpRequest, body: Start) -> HttpResponse:
     )
 
 
-@router.get("/cases/{uuid:case}", url_name="case", openapi_extra=described("一个办件的全部内容。", CaseView))
+@router.get(
+    "/cases/{uuid:case}",
+    url_name="case",
+    openapi_extra=described(
+        "case", "一个办件的全部内容：材料、经过、现在能办的步骤。", CaseView, parameters={"case": words.CASE}
+    ),
+)
 def case(request: HttpRequest, case: UUID) -> HttpResponse:
-    """One case, whole."""
+    """One case, whole: its documents, its history, the steps that can be taken now."""
     return _json(queries.view(case, actor(request)))
+
+
+@router.get(
+    "/cases/{uuid:case}/bills/{name}",
+    url_name="bill",
+    openapi_extra=described(
+        "bill",
+        "一张账单：合计、计算过程和逐项说明。",
+        Bill,
+        parameters={"case": words.CASE, "name": words.PAPER},
+    ),
+)
+def bill(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
+    """A bill explained: totals, the steps of the computation and each line. `name`: the paper that explains it."""
+    found = bills.bill(queries.view(case, actor(request)), name)
+    if found is None:
+        raise CaseError("not_found", NO_BILL)
+    return _json(found)
 
 
 @router.post(
     "/cases/{uuid:case}/acts/{act}",
     url_name="act",
-    openapi_extra=described("办一步；不由本方办的，请持有的一方办。", Acted),
+    openapi_extra=described(
+        "act",
+        "办一步；不由本方办的，请持有的一方办。",
+        Acted,
+        parameters={"case": words.CASE, "act": words.ACT} | words.ACT_FIELDS,
+    ),
 )
 def act(request: HttpRequest, case: UUID, act: str, body: Act) -> HttpResponse:
-    """Take the step `act`, or ask the owner to."""
+    """Take a step, or ask the side that holds the case to."""
     return _json(
         actions.act(
             case=case,

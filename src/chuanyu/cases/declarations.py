@@ -6,6 +6,7 @@ from typing import Any
 from chuanyu.cases import errors
 from chuanyu.cases.models import Declaration
 from chuanyu.core.canonical import digest
+from chuanyu.core.catalogue import catalogue
 from chuanyu.core.declaration import declared
 from chuanyu.core.service import Declared, Procedure, Service
 from chuanyu.core.text import Text
@@ -31,8 +32,13 @@ def keep_plain(service: str, body: dict[str, Any], hash_: str) -> str:
 
 @lru_cache(maxsize=256)
 def by_hash(hash_: str) -> Declared:
-    """The declaration with this hash; it never changes, so it is read once."""
-    return declared(Declaration.objects.get(pk=hash_).body)
+    """The declaration with this hash; it never changes, so it is read once.
+
+    One that is today's comes from its folder: the order of a state's acts says which is the main one, and jsonb forgets it.
+    """
+    row = Declaration.objects.get(pk=hash_)
+    service = catalogue().get(row.service)
+    return service if service is not None and service.hash == hash_ else declared(row.body)
 
 
 def procedure(hash_: str) -> Procedure:

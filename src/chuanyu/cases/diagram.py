@@ -14,10 +14,14 @@ from chuanyu.core.text import Text
 
 WIDTH, LANE, LEFT, TEXT = 360, 30, 16, 18  # the drawing, a lane, the line's place, from a station to its words
 STATION, EXIT, LINK = 50, 28, 30  # heights of rows
+AUTO = "⚙"  # before an act that the owner's system does by itself; the page says so beside the drawing
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One step of the procedure for the plain table. `to`: (outcome, state title) pairs; `term`: the parameter's key."""
+    """One step of the procedure for the plain table. `to`: (outcome, state title) pairs; `term`: the parameter's key.
+
+    `auto`: the system of `by` does it by itself; `timed`: not at once, but when its moment comes.
+    """
 
     state: Text
     act: Text
@@ -26,6 +30,8 @@ class Row(msgspec.Struct, frozen=True):
     to: tuple[tuple[str, Text], ...]
     owner: str
     term: str | None
+    auto: bool = False
+    timed: bool = False
 
 
 def table(procedure: Procedure) -> list[Row]:
@@ -34,11 +40,13 @@ def table(procedure: Procedure) -> list[Row]:
         Row(
             state.title,
             act.title,
-            state.owner or "" if act.by == "owner" else act.by,
+            state.owner or "" if act.by in ("owner", "auto") else act.by,
             act.decide,
             tuple((outcome, procedure.states[target].title) for outcome, target in act.to.items()),
             state.owner or "",
             state.term,
+            act.by == "auto",
+            act.at is not None,
         )
         for state in (procedure.states[name] for name in order(procedure))
         for act in state.does.values()
@@ -128,6 +136,8 @@ def _ways(state: State, language: str) -> dict[str, str]:
     for act in state.does.values():
         for target in act.to.values():
             label = act.title.say(language)
+            if act.by == "auto":
+                label = f"{AUTO} {label}"
             if label not in ways.setdefault(target, []):
                 ways[target].append(label)
     return {target: " · ".join(labels) for target, labels in ways.items()}

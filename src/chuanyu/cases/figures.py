@@ -1,6 +1,8 @@
 """Cases as numbers, for `watch` alone: counted where they lie, in the database, and not yet fit to be shown to anyone.
 
-A case counts in the month it was filed; its end counts if it came before `until`. Days are those of Asia/Shanghai.
+A case counts at the node where it was filed, and nowhere else: what two nodes publish may be added up, and nothing is
+learnt by taking one from the other. It counts in the month it was filed; its end counts if it came before `until`. Days
+are those of Asia/Shanghai.
 """
 
 from collections.abc import Iterator
@@ -21,10 +23,9 @@ from chuanyu.identity.here import here, peer
 
 
 class Filed(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` cases of a service filed at a node in a month, that came to this end; end "" = none yet."""
+    """`count` cases of a service filed in a month, that came to this end; end "" = none yet."""
 
     service: str
-    filed_at: str
     month: date
     end: End | str
     count: int
@@ -66,9 +67,9 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
 _LOCAL = "({} AT TIME ZONE 'Asia/Shanghai')"
 _FILED = f"""
-SELECT service, declaration_id, filed_at, date_trunc('month', {_LOCAL.format("filed")})::date,
+SELECT service, declaration_id, date_trunc('month', {_LOCAL.format("filed")})::date,
        CASE WHEN final AND since < %(until)s THEN state ELSE '' END, count(*)
-  FROM cases_case WHERE filed >= %(since)s AND filed < %(until)s GROUP BY 1, 2, 3, 4, 5
+  FROM cases_case WHERE filed_at = %(here)s AND filed >= %(since)s AND filed < %(until)s GROUP BY 1, 2, 3, 4
 """
 # working days are counted by a calendar of running numbers: the difference of two is what lies between
 _ENDED = f"""
@@ -76,12 +77,13 @@ SELECT c.service, c.declaration_id, c.state, l.n - f.n, count(*)
   FROM cases_case c
   JOIN unnest(%(days)s::date[], %(numbers)s::int[]) AS f(day, n) ON f.day = {_LOCAL.format("c.filed")}::date
   JOIN unnest(%(days)s::date[], %(numbers)s::int[]) AS l(day, n) ON l.day = {_LOCAL.format("c.since")}::date
- WHERE c.final AND c.filed >= %(since)s AND c.filed < %(until)s AND c.since < %(until)s GROUP BY 1, 2, 3, 4
+ WHERE c.filed_at = %(here)s AND c.final
+   AND c.filed >= %(since)s AND c.filed < %(until)s AND c.since < %(until)s GROUP BY 1, 2, 3, 4
 """
 _REASONS = """
 SELECT c.service, coalesce(e.body->'outcome'->>'reason', ''), count(*)
   FROM cases_case c LEFT JOIN cases_event e ON e.case_id = c.id AND e.sequence = c.sequence
- WHERE c.final AND c.filed >= %(since)s AND c.filed < %(until)s AND c.since < %(until)s
+ WHERE c.filed_at = %(here)s AND c.final AND c.filed >= %(since)s AND c.filed < %(until)s AND c.since < %(until)s
    AND (c.declaration_id, c.state) IN (SELECT * FROM unnest(%(declarations)s::text[], %(states)s::text[]))
  GROUP BY 1, 2
 """
@@ -103,18 +105,18 @@ def one_moment() -> Iterator[None]:
 
 
 def filed(since: datetime, until: datetime) -> list[Filed]:
-    """All cases this node knows that were filed in the span."""
+    """All cases filed here in the span."""
     counts: dict[tuple[Any, ...], int] = {}
-    for service, declaration, node, month, state, count in sql.rows(_FILED, {"since": since, "until": until}):
-        key = service, node, month, _end(declaration, state) if state else ""
+    for service, declaration, month, state, count in sql.rows(_FILED, _span(since, until)):
+        key = service, month, _end(declaration, state) if state else ""
         counts[key] = counts.get(key, 0) + count
-    return [Filed(service=s, filed_at=n, month=m, end=e, count=c) for (s, n, m, e), c in counts.items()]
+    return [Filed(service=s, month=m, end=e, count=c) for (s, m, e), c in counts.items()]
 
 
 def ended(since: datetime, until: datetime) -> list[Ended]:
     """How long those of them took that were decided."""
     numbers = calendar(days.legal_day(since), days.legal_day(until))
-    span = {"since": since, "until": until, "days": list(numbers), "numbers": list(numbers.values())}
+    span = _span(since, until) | {"days": list(numbers), "numbers": list(numbers.values())}
     counts: dict[tuple[Any, ...], int] = {}
     for service, declaration, state, took, count in sql.rows(_ENDED, span):
         key = service, _end(declaration, state), took
@@ -126,13 +128,13 @@ def refused(since: datetime, until: datetime) -> list[Refused]:
     """Why those of them were refused that were."""
     states = Case.objects.filter(final=True).values_list("declaration", "state").distinct().order_by()
     ends = [(declaration, state) for declaration, state in states if _end(declaration, state) == "refused"]
-    span = {"declarations": [d for d, _ in ends], "states": [s for _, s in ends], "since": since, "until": until}
+    span = _span(since, until) | {"declarations": [d for d, _ in ends], "states": [s for _, s in ends]}
     return [Refused(service=s, reason=r, count=c) for s, r, c in sql.rows(_REASONS, span)]
 
 
 def origins(since: datetime, until: datetime) -> list[Origin]:
     """Where the people who filed here are registered."""
-    span = {"since": since, "until": until, "here": here(), "theirs": f'%"{peer()}/%'}
+    span = _span(since, until) | {"theirs": f'%"{peer()}/%'}
     return [Origin(origin=o, crosses=x, count=c) for o, x, c in sql.rows(_ORIGINS, span)]
 
 
@@ -153,6 +155,10 @@ def calendar(first: date, last: date) -> dict[date, int]:
         count += days.is_working_day(day)
         numbers[day] = count
     return numbers
+
+
+def _span(since: datetime, until: datetime) -> dict[str, Any]:
+    return {"since": since, "until": until, "here": here()}
 
 
 def _end(declaration: str, state: str) -> End:

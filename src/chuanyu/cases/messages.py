@@ -13,13 +13,15 @@ from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
 from chuanyu.cases.replay import ACT, NOWHERE, POSTING_REFUSED, Fork, Gap, Invalid, advance, resolve
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ATTACHMENT, EVENTS, REQUEST
-from chuanyu.clearing.posting import Instruction, settled
+from chuanyu.clearing.handlers import settled
+from chuanyu.clearing.queries import Transfer
 from chuanyu.core import days
 from chuanyu.core.canonical import digest
 from chuanyu.core.text import Text
 from chuanyu.exchange.envelope import Envelope
 from chuanyu.exchange.handlers import NotYet, Refused, message
 from chuanyu.identity.here import here
+from chuanyu.identity.queries import is_agency
 
 FORK = Text(
     "同一办件出现两个互相矛盾的步骤，已停止同步，请两地管理员核对。",
@@ -29,6 +31,10 @@ INVALID = Text("收到的步骤不符合办件的流程声明。", "The step rec
 NOT_A_PARTY = Text("发送方不是这个办件的参与方。", "The sender is no party of this case.")
 T = TypeVar("T")
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+UNKNOWN_AGENCY = Text(
+    "办件的参与方里有本节点没有登记的单位：{agencies}。请先在单位名录里登记，再重新发送。",
+    "The case names agencies this node has no record of: {agencies}. Enter them in the list of agencies, then send again.",
+)
 MALFORMED = Text("消息内容的格式不对。", "The message does not have the shape it should.")
 
 
@@ -191,14 +197,14 @@ def take_attachment(envelope: Envelope, person: UUID | None) -> None:
 
 
 @settled
-def money_settled(instruction: Instruction) -> None:
+def money_settled(transfer: Transfer) -> None:
     """The ledger answered: let the hand-over leave, or take the case back. The payee's mirror changes nothing more."""
-    if instruction.side != Instruction.Side.PAYER or instruction.case is None:
+    if transfer.side != "payer":
         return
-    if instruction.status == Instruction.Status.POSTED:
-        actions.posted(instruction.case, instruction.sequence)
+    if transfer.status == "posted":
+        actions.posted(transfer.case, transfer.sequence)
     else:
-        actions.posting_refused(instruction.case, instruction.sequence, instruction.reason)
+        actions.posting_refused(transfer.case, transfer.sequence, transfer.reason)
 
 
 # ---- inside
@@ -238,6 +244,8 @@ def _new_case(envelope: Envelope, body: Events, first: Step | None, person: UUID
         raise Refused("malformed", MALFORMED)
     if filed.parties != resolve(declarations.procedure(hash_), filed.filed_at, here()):
         raise Refused("invalid", INVALID)
+    if unknown := sorted(key for key in filed.parties.values() if not is_agency(key)):
+        raise Refused("unknown_agency", _unknown(unknown))
     many = declarations.procedure(hash_).many
     open_ones = Case.objects.filter(service=filed.service, person=person, filed_at=filed.filed_at, final=False)
     if not many and open_ones.exists():
@@ -256,6 +264,12 @@ def _new_case(envelope: Envelope, body: Events, first: Step | None, person: UUID
         many=many,
         sequence=0,
     )
+
+
+def _unknown(keys: list[str]) -> Text:
+    """Agencies with nobody behind them here: a case of theirs would wait for ever."""
+    text = UNKNOWN_AGENCY
+    return Text(text.zh.format(agencies="、".join(keys)), text.en.format(agencies=", ".join(keys)))
 
 
 def _from_party(envelope: Envelope, case: Case) -> None:

@@ -62,24 +62,26 @@ def messages(actor: Actor, *, seen: datetime | None) -> list[Message]:
     return [_message(row, seen) for row in rows]
 
 
-def unread(actor: Actor, *, seen: datetime | None) -> int:
-    """How many messages came after `seen`."""
+def unread(actor: Actor, *, seen: datetime | None) -> QuerySet[Event]:
+    """The messages that came after `seen`, to be counted."""
     rows = _events(actor)
-    return (rows if seen is None else rows.filter(stored__gt=seen)).count()
+    return rows if seen is None else rows.filter(stored__gt=seen)
 
 
 def money(actor: Actor) -> list[Money]:
     """Every transfer this node knows of in cases of mine, the newest first."""
     cases = {case.pk: case for case in _cases(actor)}
+    rows = clearing.transfers(cases)
     return [
         Money(
             case=row.case,
             reference=cases[row.case].reference,
             service=cases[row.case].service,
             name=declarations.by_hash(cases[row.case].declaration_id).name,
-            transfer=queries.transfer_view(row),
+            transfer=transfer,
         )
-        for row in reversed(clearing.transfers(cases))
+        for row, transfer in reversed(list(zip(rows, queries.transfer_views(rows), strict=True)))
+        if transfer.stands
     ]
 
 

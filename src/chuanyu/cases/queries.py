@@ -54,7 +54,7 @@ KINDS = {
 def view(case: UUID, actor: Actor) -> CaseView:
     """One case, whole, for someone who may see it: the person, staff of its parties, the node itself."""
     found = Case.objects.filter(pk=case).first()
-    if found is None or not _may_see(actor, found):
+    if found is None or not actions.may_see(actor, found):
         raise CaseError("not_found", errors.NOT_FOUND)
     return _view(found, actor)
 
@@ -116,10 +116,15 @@ def reference_of(case: UUID) -> str:
     return steps.reference(case)
 
 
+def state_title(case: Case) -> Text:
+    """What the state of a case is called."""
+    return declarations.procedure(case.declaration_id).states[case.state].title
+
+
 def attachment(id_: UUID, actor: Actor) -> Attachment:
     """A file, for someone who may see its case."""
     found = Attachment.objects.select_related("case").filter(pk=id_).first()
-    if found is None or not _may_see(actor, found.case):
+    if found is None or not actions.may_see(actor, found.case):
         raise CaseError("not_found", errors.NOT_FOUND)
     return found
 
@@ -127,7 +132,7 @@ def attachment(id_: UUID, actor: Actor) -> Attachment:
 def registered(case: UUID, name: str, actor: Actor) -> dict[str, Any] | None:
     """What the agency's front register holds for a document of this case: shown to the clerk before the step takes it."""
     found = Case.objects.filter(pk=case).first()
-    if found is None or not _may_see(actor, found) or actor.agency is None:
+    if found is None or not actions.may_see(actor, found) or actor.agency is None:
         raise CaseError("not_found", errors.NOT_FOUND)
     body: dict[str, Any] | None = evidence.Evidence(found, agency=actor.agency, actor=actor).registered(name)
     return body
@@ -140,7 +145,7 @@ def foreseen(case: UUID, name: str, actor: Actor) -> Foreseen | None:
     Raises CaseError "documents" when a paper the rule needs is missing.
     """
     found = Case.objects.filter(pk=case).first()
-    if found is None or not _may_see(actor, found):
+    if found is None or not actions.may_see(actor, found):
         raise CaseError("not_found", errors.NOT_FOUND)
     declared, procedure = declarations.by_hash(found.declaration_id), declarations.procedure(found.declaration_id)
     act = procedure.states[found.state].does.get(name)
@@ -180,12 +185,6 @@ def _of_agency(actor: Actor) -> QuerySet[Case]:
     return Case.objects.extra(  # any party of the case: a search in a small JSON object, narrowed by the owner where it can be
         where=["EXISTS (SELECT FROM jsonb_each_text(parties) p WHERE p.value = %s)"], params=[agency]
     )
-
-
-def _may_see(actor: Actor, case: Case) -> bool:
-    if actor.is_system or actor.is_person(case.person, case.service):
-        return True
-    return any(actor.serves(agency.removeprefix(f"{here()}/"), here()) for agency in case.parties.values())
 
 
 def _rows(cases: Iterable[Case]) -> list[RowView]:
@@ -235,7 +234,7 @@ def _view(case: Case, actor: Actor) -> CaseView:
     known = Event.objects.filter(case=case, sequence__lte=case.sequence).order_by("sequence")
     events = list(known.values_list("body", "actor"))
     taken = [evidence.step_of(body) for body, _ in events]
-    transfers = {t.id: t for t in map(transfer_view, clearing.transfers([case.pk]))}
+    transfers = {t.id: t for t in transfer_views(clearing.transfers([case.pk]))}
     return CaseView(
         id=case.pk,
         reference=case.reference,
@@ -274,7 +273,7 @@ def _view(case: Case, actor: Actor) -> CaseView:
         ),
         acts=tuple(_acts(case, declared, state.does.values(), actor)),
         requests=tuple(_request(declared, r) for r in Request.objects.filter(case=case).order_by("at")),
-        transfers=tuple(transfers.values()),
+        transfers=tuple(transfer for transfer in transfers.values() if transfer.stands),
         queued=exchange.queued([str(case.pk)]).get(str(case.pk), 0),
     )
 
@@ -391,8 +390,22 @@ def _request(declared: Declared, row: Request) -> RequestView:
     )
 
 
-def transfer_view(row: clearing.Transfer) -> TransferView:
-    """A transfer as readers of a case see it."""
+def transfer_views(rows: list[clearing.Transfer]) -> list[TransferView]:
+    """Transfers as readers of a case see them; `rows` are all of each case, since the later ones resolve the earlier."""
+    after = {row.of: row.kind for row in rows if row.of and row.status == "posted"}
+    return [_transfer_view(row, after.get(row.id, "")) for row in rows]
+
+
+# what is said of a reservation, and of a posting, by what came after it
+ENDED = {"": "reserved", "post": "used", "void": "released", "reverse": "reversed"}
+
+
+def _transfer_view(row: clearing.Transfer, after: str) -> TransferView:
+    status = {"waiting": "posting"}.get(row.status, row.status)
+    if status == "posted" and row.kind == "void":
+        status = "released"
+    elif status == "posted" and (after or row.kind == "pending"):
+        status = ENDED.get(after, status)
     return TransferView(
         id=row.id,
         name=row.name,
@@ -400,10 +413,11 @@ def transfer_view(row: clearing.Transfer) -> TransferView:
         unit=row.unit,
         payer=agency_name(row.payer),
         payee=agency_name(row.payee),
-        status="posting" if row.status == "waiting" else row.status,
+        status=status,
         reason=row.reason,
         at=row.settled,
         order=row.order,
+        kind=row.kind,
     )
 
 

@@ -160,6 +160,8 @@ def _fits(position: Position, event: Event, *, procedure: Procedure, parties: di
             raise Invalid("a refused request changes no state")
     elif event.kind != MIGRATED:
         raise Invalid(f"there is no kind {event.kind!r}")
+    elif strangers := procedure.parties.keys() - parties.keys():
+        raise Invalid(f"the new declaration has parties this case was not filed with: {', '.join(sorted(strangers))}")
 
 
 def target_of(act: Act, outcome: Outcome | None) -> str | None:

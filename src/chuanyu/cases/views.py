@@ -35,7 +35,9 @@ class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransferView(msgspec.Struct, frozen=True, kw_only=True):
-    """Money of this case. status: "posting" | "posted" | "refused". `amount` in the unit, "40660.37"."""
+    """Money of this case. `amount` in the unit, "40660.37". status: posting | posted | refused; of what was reserved:
+    reserved | used | released | expired; of what was posted and then taken back: reversed.
+    """
 
     id: UUID
     name: str
@@ -47,6 +49,12 @@ class TransferView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     at: datetime | None
     order: str  # number of the payment order, "" before it exists
+    kind: str = "plain"  # plain | pending | post | void | reverse
+
+    @property
+    def stands(self) -> bool:
+        """False for a reservation that something came of: that is what is shown then."""
+        return self.kind != "pending" or self.status in ("posting", "reserved", "refused")
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):

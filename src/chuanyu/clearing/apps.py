@@ -7,4 +7,6 @@ class ClearingConfig(AppConfig):
     verbose_name = "清算 Clearing"
 
     def ready(self) -> None:
-        from chuanyu.clearing import messages  # noqa: F401  registers what we take from the other node
+        # they register what we take from the other node
+        from chuanyu.clearing import messages  # noqa: F401
+        from chuanyu.clearing.files import pages, reconcile  # noqa: F401

@@ -184,7 +184,7 @@ class Door:
     async def _account(self, book: str, name: str) -> int:
         known = self._accounts.setdefault(book, {})
         if name not in known:
-            ask = "SELECT id FROM ledger.account WHERE book = ledger.number($1) AND name = $2"
+            ask = "SELECT id FROM ledger.account WHERE book = ledger.number($1) AND name = $2 AND name <> ''"
             found = await self._with(lambda connection: connection.fetchval(ask, book, name))
             if found is None:
                 raise Refused(422, "unknown_account", f"没有账户 {name}。", f"There is no account {name}.")
@@ -230,19 +230,21 @@ def _own(name: str) -> str:
 
 
 def _amount(amount: str | int, unit: str) -> int:
+    parts = 0  # of the unit
     try:
         if unit == "CNY":
-            if isinstance(amount, str):
-                return Money.parse(amount).fen
+            parts = Money.parse(amount).fen if isinstance(amount, str) else 0
         elif isinstance(amount, int):
-            return amount
+            parts = amount
     except MoneyError:
         pass
+    if 0 < parts <= legs.MOST:  # what no array of the database holds must not spoil a batch for others
+        return parts
     raise Refused(
         400,
         "malformed",
-        "$.amount：人民币写成文本的元（如 “12.50”），其他单位写整数。",
-        '$.amount: yuan as text ("12.50"), other units as a whole number.',
+        "$.amount：人民币写成文本的元（如 “12.50”），其他单位写整数；须大于零，不超过 10^15 个最小单位。",
+        '$.amount: yuan as text ("12.50"), other units as a whole number; above zero, at most 10^15 of the smallest part.',
     )
 
 

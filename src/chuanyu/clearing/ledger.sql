@@ -25,7 +25,7 @@ CREATE TABLE ledger.book (
 CREATE TABLE ledger.account (
   book         int         NOT NULL,
   id           int         NOT NULL,          -- 1, 2, 3 … within its book
-  name         text        NOT NULL,          -- "fund", "due_to/sichuan/hrss"
+  name         text        NOT NULL CHECK (name <> ''),  -- "fund", "due_to/sichuan/hrss"
   unit         text        NOT NULL,          -- "CNY" (fen), "points", "items"
   balance      bigint      NOT NULL DEFAULT 0,  -- sum of signed entries: credit +, debit -
   pending_out  bigint      NOT NULL DEFAULT 0,  -- reserved by pending transfers that would debit it
@@ -35,9 +35,11 @@ CREATE TABLE ledger.account (
   seq          bigint      NOT NULL DEFAULT 0,  -- number of the account's last entry
   at           timestamptz NOT NULL DEFAULT '-infinity',  -- when it was last touched: never goes back
   closed       boolean     NOT NULL DEFAULT false,
-  PRIMARY KEY (book, id),
-  UNIQUE (book, name)
+  PRIMARY KEY (book, id)
 ) WITH (fillfactor = 50);                     -- heap-only updates; nothing that changes is ever indexed
+-- The condition excludes no row. It keeps the planner from reading a whole book by this index when it was told only the book:
+-- who looks for a name says so too.
+CREATE UNIQUE INDEX account_name ON ledger.account (book, name) WHERE name <> '';
 
 CREATE TABLE ledger.window (
   book    int         NOT NULL,
@@ -101,14 +103,16 @@ BEGIN
   IF known <> p_book THEN
     RAISE unique_violation USING MESSAGE = format('books %s and %s would share number %s: rename one', known, p_book, b);
   END IF;
-  IF EXISTS (SELECT FROM unnest(p_names) n WHERE NOT EXISTS (SELECT FROM ledger.account a WHERE a.book = b AND a.name = n)) THEN
+  IF EXISTS (SELECT FROM unnest(p_names) n WHERE NOT EXISTS (
+       SELECT FROM ledger.account a WHERE a.book = b AND a.name = n AND a.name <> '')) THEN
     PERFORM FROM ledger.book k WHERE k.book = b FOR NO KEY UPDATE;   -- one opener per book numbers its accounts
     INSERT INTO ledger.account (book, id, name, unit, floor, ceiling)
       SELECT b, coalesce((SELECT max(a.id) FROM ledger.account a WHERE a.book = b), 0) + row_number() OVER (ORDER BY u.o), u.n, u.un, u.f, u.c
         FROM unnest(p_names, p_units, p_floors, p_ceilings) WITH ORDINALITY u(n, un, f, c, o)
-       WHERE u.n IS NOT NULL AND NOT EXISTS (SELECT FROM ledger.account a WHERE a.book = b AND a.name = u.n);
+       WHERE u.n IS NOT NULL AND NOT EXISTS (
+             SELECT FROM ledger.account a WHERE a.book = b AND a.name = u.n AND a.name <> '');
   END IF;
-  RETURN QUERY SELECT a.book, a.id, a.name FROM ledger.account a WHERE a.book = b AND a.name = ANY (p_names);
+  RETURN QUERY SELECT a.book, a.id, a.name FROM ledger.account a WHERE a.book = b AND a.name = ANY (p_names) AND a.name <> '';
 END $$;
 
 -- Closes an account for good: it takes nothing any more. Not while something is reserved on it. Says whether it is closed.
@@ -163,7 +167,10 @@ CREATE FUNCTION ledger.post(
   p_book int, p_window int, p_id uuid[], p_debit int[], p_credit int[], p_amount bigint[], p_code text[],
   p_kind smallint[] DEFAULT NULL, p_origin uuid[] DEFAULT NULL, p_expires timestamptz[] DEFAULT NULL,
   p_chain int[] DEFAULT NULL, p_mirror boolean DEFAULT false)
-RETURNS smallint[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+RETURNS smallint[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+-- One plan for ever: probes of an index for what the batch names and no more, however old the statistics are. Hence `= ANY`
+-- beside the joins, and subqueries kept apart by OFFSET 0.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
   n int := cardinality(p_id);
   kept CONSTANT smallint[] := '{0,5,6,9,10,13,14,15,16}';
@@ -197,18 +204,18 @@ BEGIN
     RAISE null_value_not_allowed USING MESSAGE = 'ledger.post: only origin and expires may be null';
   END IF;
 
-  -- 1. Hold the window open, then lock every account of the batch in one global order. NO KEY: it does not fight foreign-key
-  --    share locks.
+  -- 1. Hold the window open, then lock every account of the batch in one global order: rows are locked as they leave the
+  --    sort, and no id ever changes. NO KEY: it does not fight foreign-key share locks.
   IF p_window <> 0 THEN
     SELECT w.state, w.opened INTO s, moment FROM ledger.window w WHERE w.book = p_book AND w.id = p_window FOR SHARE;
     wrong := CASE WHEN s IS NULL THEN 18 WHEN s = 2 OR (s = 1 AND NOT p_mirror) THEN 17 ELSE 0 END;
   END IF;
-  SELECT array_agg(l.id), array_agg(l.balance), array_agg(l.pending_out), array_agg(l.pending_in), array_agg(l.floor),
-         array_agg(l.ceiling), array_agg(l.seq), array_agg(l.closed), array_agg(l.unit), array_agg(false),
+  SELECT array_agg(l.id), array_agg(l.balance), array_agg(l.pending_out), array_agg(l.pending_in),
+         array_agg(greatest(l.floor, -4000000000000000000)), array_agg(least(l.ceiling, 4000000000000000000)),  -- nothing overflows
+         array_agg(l.seq), array_agg(l.closed), array_agg(l.unit), array_agg(false),
          greatest(clock_timestamp(), max(l.at), moment)   -- never before the window, nor before an account's last entry
     INTO acc, bal, po, pi, flo, cei, sq, cl, un, tou, moment
-    FROM (SELECT DISTINCT i AS id FROM unnest(p_debit || p_credit) i ORDER BY 1) i
-   CROSS JOIN LATERAL (SELECT * FROM ledger.account x WHERE x.book = p_book AND x.id = i.id FOR NO KEY UPDATE) l;
+    FROM (SELECT * FROM ledger.account WHERE book = p_book AND id = ANY (p_debit || p_credit) ORDER BY id FOR NO KEY UPDATE) l;
 
   -- 2. A new statement, a new snapshot: it sees every transfer of whoever held those locks before us.
   SELECT array_agg(coalesce(pd.pos, 0) ORDER BY u.ord), array_agg(coalesce(pc.pos, 0) ORDER BY u.ord),
@@ -222,7 +229,7 @@ BEGIN
          WITH ORDINALITY u(id, dr, cr, amt, code, kind, origin, expires, chain, ord)
     LEFT JOIN unnest(acc) WITH ORDINALITY pd(id, pos) ON pd.id = u.dr
     LEFT JOIN unnest(acc) WITH ORDINALITY pc(id, pos) ON pc.id = u.cr
-    LEFT JOIN ledger.transfer t ON t.book = p_book AND t.id = u.id;
+    LEFT JOIN ledger.transfer t ON t.book = p_book AND t.id = ANY (p_id) AND t.id = u.id;
   IF refers THEN
     -- what it refers to, and what became of that; all that refer to the same share a slot
     SELECT array_agg(u.slot ORDER BY u.ord), array_agg(t.kind ORDER BY u.ord),
@@ -232,8 +239,9 @@ BEGIN
       INTO slot, ok, od, oc, oa, os, ox, ow, rk, rs
       FROM (SELECT q.origin, q.ord, min(q.ord) OVER o AS slot, bool_or(q.kind = 5) OVER o AS reversal
               FROM unnest(p_origin, p_kind) WITH ORDINALITY q(origin, kind, ord) WINDOW o AS (PARTITION BY q.origin)) u
-      LEFT JOIN ledger.transfer t ON t.book = p_book AND t.id = u.origin
-      LEFT JOIN ledger.transfer r ON r.book = p_book AND r.origin = u.origin AND r.status = 0 AND r.kind IN (2, 3, 4, 6)
+      LEFT JOIN ledger.transfer t ON t.book = p_book AND t.id = ANY (p_origin) AND t.id = u.origin
+      LEFT JOIN LATERAL (SELECT x.kind FROM ledger.transfer x WHERE x.book = p_book AND x.origin = u.origin
+                          AND x.status = 0 AND x.kind IN (2, 3, 4, 6) OFFSET 0) r ON true
       LEFT JOIN LATERAL (SELECT sum(w.amount)::bigint AS amount FROM ledger.transfer w
                           WHERE u.reversal AND w.book = p_book AND w.origin = u.origin AND w.status = 0 AND w.kind = 5) v ON true;
     IF 6 = ANY (p_kind) THEN
@@ -346,9 +354,10 @@ BEGIN
     SELECT p_book, e.account, moment, e.seq, u.id, e.amount, e.after
       FROM unnest(p_id, p_debit, p_credit, p_amount, ds, cs, da, ca) u(id, dr, cr, amt, ds, cs, da, ca)
      CROSS JOIN LATERAL (VALUES (u.dr, u.ds, -u.amt, u.da), (u.cr, u.cs, u.amt, u.ca)) e(account, seq, amount, after)
-     WHERE u.ds IS NOT NULL;
-  UPDATE ledger.account x SET balance = u.b, pending_out = u.o, pending_in = u.i, seq = u.s, at = moment
-    FROM unnest(acc, bal, po, pi, sq, tou) u(id, b, o, i, s, t) WHERE u.t AND x.book = p_book AND x.id = u.id;
+     WHERE u.ds IS NOT NULL ORDER BY e.account, e.seq;  -- in the order of the index: a tenth less work in a large one
+  UPDATE ledger.account x SET (balance, pending_out, pending_in, seq, at) =
+         (SELECT bal[u.pos], po[u.pos], pi[u.pos], sq[u.pos], moment FROM (SELECT width_bucket(x.id, acc) AS pos OFFSET 0) u)
+   WHERE x.book = p_book AND x.id = ANY (acc) AND tou[width_bucket(x.id, acc)];  -- acc is sorted: this is its position
   GET DIAGNOSTICS touched = ROW_COUNT;         -- belt and braces: every account we changed was really written
   IF touched <> cardinality(array_positions(tou, true)) THEN RAISE EXCEPTION 'ledger: lost update'; END IF;
   FOR i IN 1..n LOOP

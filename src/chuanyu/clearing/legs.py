@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 FUND, PREPAYMENT, BANK, TREASURY = "fund", "prepayment", "bank", "treasury"
 OUTSIDE = (BANK, TREASURY)
+MOST = 10**15  # that one transfer may move, in the unit's smallest part; ledger.post insists
 # accounts that only postings between the nodes and their settlement may touch
 BETWEEN = ("due_to/", "due_from/", "prepaid/", "prepayment/", "topup/", "returns/")
 PERSON = "person/"

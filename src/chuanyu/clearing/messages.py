@@ -1,7 +1,7 @@
 """What this node takes from the other one about money: signed statements, payment orders, prepayments. None is just believed."""
 
 from decimal import Decimal
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -49,8 +49,8 @@ class Prepaid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The body of clearing.prepaid."""
 
     id: UUID
-    amount: int
-    unit: str
+    amount: Annotated[int, msgspec.Meta(gt=0, le=legs.MOST)]
+    unit: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,15}\Z")]
     yellow: Decimal
     red: Decimal
 
@@ -128,7 +128,7 @@ def _new_order(envelope: Envelope, body: OrderTold) -> Order:
 def take_prepaid(envelope: Envelope, person: UUID | None) -> None:
     """The peer has put money in advance: our book follows under the same id."""
     body = _body(envelope, Prepaid)
-    if body.amount <= 0:
+    if not (body.yellow.is_finite() and body.red.is_finite() and 0 < body.yellow <= body.red <= 1):
         raise Refused("malformed", MALFORMED)
     own, peer = envelope.to_agency, envelope.from_agency
     Prepayment.objects.update_or_create(

@@ -5,6 +5,14 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
+# Django finds an app's models from here
+from chuanyu.clearing.files.models import FileRow as FileRow
+from chuanyu.clearing.files.models import Page as Page
+from chuanyu.clearing.files.models import Reconciliation as Reconciliation
+from chuanyu.clearing.files.models import RowDifference as RowDifference
+from chuanyu.clearing.files.models import RowNote as RowNote
+from chuanyu.clearing.files.models import Upload as Upload
+
 NO_CASE = UUID(int=0)
 
 

@@ -7,46 +7,29 @@ What one event of a case moves is posted all or none: a chain of the ledger, and
 windows. A mirror is never held back by another one: at the payer all of them have moved already.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from uuid import UUID
 
 import msgspec
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.utils import IntegrityError, OperationalError
 from django.utils import timezone
 
-from chuanyu.clearing import batches, booking, legs, orders, prepaid
+from chuanyu.clearing import batches, booking, handlers, legs, orders, prepaid, queries
 from chuanyu.clearing.batches import Posting
 from chuanyu.clearing.models import NO_CASE, Instruction
 from chuanyu.clearing.reasons import CODES
 from chuanyu.identity import sql
 
-__all__ = ["Instruction", "expire", "expired", "settled", "work"]
-
 BATCH = 500  # the knee of the curve: fewer cost a tenth more each, more gain little
 LINKED, UNKNOWN_TRANSFER = 9, 11
 
 Kind, Side, Status = Instruction.Kind, Instruction.Side, Instruction.Status
-Handler = Callable[[Instruction], None]
 Step = list[Instruction]  # posted all or none
-_settled: list[Handler] = []
-_expired: list[Handler] = []
 
 log = structlog.get_logger("chuanyu.clearing")
-
-
-def settled(handler: Handler) -> Handler:
-    """Register `handler(instruction)` for instructions of cases; it runs in the transaction that stores the ledger's answer."""
-    _settled.append(handler)
-    return handler
-
-
-def expired(handler: Handler) -> Handler:
-    """Register `handler(instruction)` for a case's reservation that ran out of time; it runs when that is stored."""
-    _expired.append(handler)
-    return handler
 
 
 def work() -> int:
@@ -221,8 +204,7 @@ def _store_step(answers: dict[UUID, int]) -> int:
         if instruction.status == Status.POSTED:
             _follow(instruction)
         if instruction.case != NO_CASE:
-            for handler in _settled:
-                handler(instruction)
+            handlers.tell_settled(queries.transfer(instruction))
     return len(fresh)
 
 
@@ -291,13 +273,13 @@ def take_back(instruction: Instruction) -> None:
 
 def expire() -> int:
     """Give back what reservations hold beyond their time, in every book, and tell their cases. Returns how many were given back."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(sum(ledger.expire(book)), 0) FROM ledger.book")
-        (count,) = cursor.fetchone()
+    # a statement for each book: none waits for another's locks, and each can run where its book lies
+    books = sql.rows("SELECT book FROM ledger.book ORDER BY book", [])
+    count = sum(sql.rows("SELECT ledger.expire(%s)", [book])[0][0] for (book,) in books)
     over = Instruction.objects.filter(kind=Kind.PENDING, status=Status.POSTED, ended="", side=Side.PAYER)
     for pending in over.filter(expires__lte=timezone.now()).order_by("expires")[:BATCH]:
         _store_expiry(pending.pk)
-    return int(count)
+    return count
 
 
 @transaction.atomic
@@ -312,5 +294,4 @@ def _store_expiry(id_: UUID) -> None:
     pending.status, pending.ended, pending.reason = Status.EXPIRED, "expire", "expired"
     pending.save(update_fields=["status", "ended", "reason"])
     if pending.case != NO_CASE:
-        for handler in _expired:
-            handler(pending)
+        handlers.tell_expired(queries.transfer(pending))

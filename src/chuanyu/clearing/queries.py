@@ -61,27 +61,29 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 def transfers(cases: Iterable[UUID]) -> list[Transfer]:
     """The transfers of these cases at this node, oldest first."""
     rows = Instruction.objects.filter(case__in=list(cases)).select_related("order", "window").order_by("at")
-    return [
-        Transfer(
-            id=r.id,
-            case=r.case,
-            sequence=r.sequence,
-            name=r.name,
-            amount=Money(r.amount),
-            unit=r.unit,
-            payer=r.payer,
-            payee=r.payee,
-            status=r.status,
-            reason=r.reason,
-            settled=r.settled,
-            order=r.order.number if hasattr(r, "order") else "",
-            kind=r.kind,
-            of=r.of,
-            side=r.side,
-            period=r.period,
-        )
-        for r in rows
-    ]
+    return [transfer(row) for row in rows]
+
+
+def transfer(row: Instruction) -> Transfer:
+    """An instruction as others see it."""
+    return Transfer(
+        id=row.id,
+        case=row.case,
+        sequence=row.sequence,
+        name=row.name,
+        amount=Money(row.amount),
+        unit=row.unit,
+        payer=row.payer,
+        payee=row.payee,
+        status=str(row.status),
+        reason=row.reason,
+        settled=row.settled,
+        order=row.order.number if hasattr(row, "order") else "",
+        kind=str(row.kind),
+        of=row.of,
+        side=str(row.side),
+        period=row.period,
+    )
 
 
 def waiting(case: UUID, sequence: int) -> bool:
@@ -180,6 +182,17 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     note: str
 
 
+class BankLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a bank's answer that does not fit. direction: out | in; `amount` in fen; `problem` says why."""
+
+    reference: str
+    number: str
+    direction: str
+    amount: int
+    day: date
+    problem: str
+
+
 def windows(*, agency: str | None = None, service: str | None = None, unfinished: bool = False) -> list[Window]:
     """Windows, newest period first; of one agency ("hrss") or service; `unfinished`: not yet reconciled."""
     rows = models.Window.objects.order_by("-period", "service", "peer").prefetch_related("orders", "differences")
@@ -231,19 +244,19 @@ def order(number: str) -> Order | None:
     return _order(row) if row else None
 
 
-def bank_lines(number: str) -> list[models.BankLine]:
+def bank_lines(number: str) -> list[BankLine]:
     """What the bank said about an order, oldest first, also what did not fit it."""
-    return list(models.BankLine.objects.filter(number=number).order_by("day", "pk"))
+    return [_bank_line(row) for row in models.BankLine.objects.filter(number=number).order_by("day", "pk")]
 
 
-def problems(*, agency: str | None = None) -> list[models.BankLine]:
+def problems(*, agency: str | None = None) -> list[BankLine]:
     """Lines of the banks' answers that fit no order; of one agency: those that name an order of its."""
     rows = models.BankLine.objects.exclude(problem="").order_by("-day", "pk")
     if agency:
         ours = f"{here()}/{agency}"
         named = models.Order.objects.filter(Q(payer=ours) | Q(payee=ours)).values("number")
         rows = rows.filter(number__in=named)
-    return list(rows)
+    return [_bank_line(row) for row in rows]
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -315,3 +328,14 @@ def _order(row: models.Order) -> Order:
         state=row.state, issued=row.issued, paid=row.paid, received=row.received, window=row.window_id,
         period=row.window.period if row.window else "", case=None if case == models.NO_CASE else case,
     )  # fmt: skip
+
+
+def _bank_line(row: models.BankLine) -> BankLine:
+    return BankLine(
+        reference=row.reference,
+        number=row.number,
+        direction=row.direction,
+        amount=row.amount,
+        day=row.day,
+        problem=row.problem,
+    )

@@ -112,7 +112,7 @@ def shown(amount: int, unit: str) -> str:
 
 def _account(book: str, account: str) -> tuple[int, int, str]:
     row = sql.row(
-        "SELECT a.book, a.id, a.unit FROM ledger.account a WHERE a.book = ledger.number(%s) AND a.name = %s",
+        "SELECT a.book, a.id, a.unit FROM ledger.account a WHERE a.book = ledger.number(%s) AND a.name = %s AND a.name <> ''",
         [book, account],
     )
     if row is None:

@@ -100,6 +100,7 @@ class Draft:
                     title=document.title,
                     register=document.register,
                     made=document.made,
+                    explains=document.explains,
                     cls=known[document.class_name],
                 )
                 for name, document in self.declared.documents.items()

@@ -108,6 +108,7 @@ def add_working_days(day: date, count: int) -> Due:
     return Due(due, not all(is_published(year) for year in range(day.year, due.year + 1)))
 
 
+@lru_cache(maxsize=4096)  # lists ask it for every row
 def working_days_between(start: date, end: date) -> int:
     """Working days after `start` up to and including `end`; negative when `end` lies before `start`."""
     if end < start:

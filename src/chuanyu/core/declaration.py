@@ -15,6 +15,7 @@ from chuanyu.core.service import (
     NODES,
     Act,
     Basis,
+    Batch,
     Declared,
     DeclaredDocument,
     Party,
@@ -23,6 +24,7 @@ from chuanyu.core.service import (
     Procedure,
     Promise,
     Reason,
+    RowHistory,
     State,
 )
 from chuanyu.core.sheet import Finding
@@ -94,12 +96,14 @@ def _declared(fitted: dict[str, Any], plain: Any, hashed: str) -> Declared:
                 title=_text(spec["title"]) if "title" in spec else Text(name, name.replace("_", " ").capitalize()),
                 register=spec.get("register", False),
                 made=spec.get("made", False),
+                explains=spec.get("explains") or "",
             )
             for name, spec in fitted.get("documents", {}).items()
         },
         reasons=OWN_REASONS | reasons,
         procedure=_procedure(cases) if cases else None,
         postings={name: _posting(name, spec) for name, spec in fitted.get("clearing", {}).items()},
+        batch=_batch(fitted["batch"]) if "batch" in fitted else None,
         promise=Promise(**promise) if promise else None,
         declaration=plain,
         hash=hashed,
@@ -160,6 +164,23 @@ def _posting(name: str, spec: Mapping[str, Any]) -> Posting:
         source=spec.get("from") or "fund",
         target=spec.get("to") or "fund",
         prepayment=Prepayment(**prepayment) if prepayment else None,
+        allowance=spec.get("allowance") or "",
+    )
+
+
+def _batch(spec: Mapping[str, Any]) -> Batch:
+    history = spec.get("history")
+    return Batch(
+        document=spec["document"],
+        agency=spec["agency"],
+        key=tuple(spec["key"]),
+        subject=spec["subject"],
+        by=spec["by"],
+        day=spec["day"],
+        counts=spec["counts"],
+        time=spec.get("time") or None,
+        posts=spec.get("posts") or None,
+        history=RowHistory(**history) if history else None,
     )
 
 

@@ -85,6 +85,7 @@ POSTING = Keys(
         "window": Maybe(shape=OneOf(words=WINDOWS, code="posting")),
         "from": Maybe(shape=OneOf(words=SOURCES, code="posting")),
         "to": Maybe(shape=OneOf(words=TARGETS, code="posting")),
+        "allowance": Maybe(shape=Str(code="posting")),
         "prepayment": Maybe(
             shape=Keys(
                 code="prepayment",
@@ -93,6 +94,27 @@ POSTING = Keys(
                     "yellow": Str(code="prepayment"),
                     "red": Str(code="prepayment"),
                 },
+            )
+        ),
+    },
+)
+
+BATCH = Keys(
+    code="batch",
+    keys={
+        "document": Str(code="batch"),
+        "agency": Str(code="batch"),
+        "key": Listed(of=Str(code="batch"), single=True, code="batch"),
+        "subject": Str(code="batch"),
+        "by": Str(code="batch"),
+        "day": Str(code="batch"),
+        "time": Maybe(shape=Str(code="batch")),
+        "counts": Str(code="batch"),
+        "posts": Maybe(shape=Str(code="batch")),
+        "history": Maybe(
+            shape=Keys(
+                code="batch",
+                keys={"document": Str(code="batch"), "field": Str(code="batch"), "days": Whole(most=366, code="batch")},
             )
         ),
     },
@@ -144,6 +166,7 @@ SERVICE = Keys(
                         "title": Maybe(shape=TEXT),
                         "register": Maybe(shape=Flag()),
                         "made": Maybe(shape=Flag()),
+                        "explains": Maybe(shape=Str(code="made")),
                     }
                 ),
             )
@@ -156,6 +179,7 @@ SERVICE = Keys(
         ),
         "cases": Maybe(shape=CASES),
         "clearing": Maybe(shape=Each(word="posting", of=POSTING)),
+        "batch": Maybe(shape=BATCH),
         "watch": Maybe(
             shape=Keys(
                 keys={
@@ -204,6 +228,7 @@ EXAMPLES = Keys(
                     keys={
                         "name": TEXT,
                         "as_of": Maybe(shape=Day()),
+                        "hours": Maybe(shape=Keys(keys={"from": Str(code="journey"), "until": Str(code="journey")})),
                         "resident": Anything(kind=dict, empty={}),
                         "register": Maybe(
                             shape=Listed(

@@ -110,7 +110,8 @@ class Money:
         if isinstance(factor, int):
             return Money(self.fen * factor)
         if isinstance(factor, Decimal):
-            return Amount(Fraction(self.fen)) * factor
+            above, below = factor.as_integer_ratio()
+            return Amount(Fraction(self.fen * above, below))
         return NotImplemented
 
     __rmul__ = __mul__

@@ -24,6 +24,8 @@ def findings(view: Declared) -> Iterator[Finding]:
 def _sides(view: Declared, posting: Posting) -> Iterator[Finding]:
     at, name = f"clearing.{posting.name}", posting.name
     parties = (*view.procedure.parties, "applicant") if view.procedure else ("applicant",)
+    if view.batch is not None and view.batch.posts == name:
+        return  # its sides are fields of a row: see `filed`
     for role, who, key, account in (
         ("payer", posting.payer, "from", posting.source),
         ("payee", posting.payee, "to", posting.target),
@@ -33,6 +35,9 @@ def _sides(view: Declared, posting: Posting) -> Iterator[Finding]:
         if who and (who == "applicant") != (account == "person"):
             message = f"{role} {who!r} of posting {name!r} has {key} {account!r}: the applicant, and nobody else, has 'person'"
             yield Finding(f"{at}.{role}", "posting", message)
+    if posting.allowance and posting.source != "person":
+        message = f"posting {name!r} has an allowance, but nobody's own account pays"
+        yield Finding(f"{at}.allowance", "posting", message)
     if posting.payer and posting.payer == posting.payee:
         yield Finding(f"{at}.payee", "posting", f"payer and payee of posting {name!r} are the same")
 
@@ -62,7 +67,8 @@ def _needed(view: Declared, posting: Posting) -> Iterator[Finding]:
         for act in state.does.values()
         if name in act.moves
     ]
-    if not any(name in act.post for _, act in moving):
+    by_files = view.batch is not None and view.batch.posts == name
+    if not by_files and not any(name in act.post for _, act in moving):
         yield Finding(at, "posting", f"no act posts {name!r}")
     owners = sorted({state.owner for state, _ in moving if state.owner})
     if posting.payer == "applicant" and len(owners) > 1:

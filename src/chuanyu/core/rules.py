@@ -85,7 +85,7 @@ def decide(
         arguments["p"] = read
     if found.wants_day:
         arguments["day"] = day
-    outcome = _outcome(found, found.function(**arguments))
+    outcome = outcome_of(found, found.function(**arguments))
     return Decision(outcome, read.used)
 
 
@@ -168,7 +168,7 @@ def _decoded(service: Service, found: Rule, documents: Mapping[str, Any]) -> dic
     return decoded
 
 
-def _outcome(found: Rule, result: Any) -> Outcome:
+def outcome_of(found: Rule, result: Any) -> Outcome:
     """What the function gave, as an Outcome it declared. A bare result is a value; an Amount is rounded here, once."""
     if not isinstance(result, Outcome):
         result = value(result)

@@ -32,6 +32,7 @@ class DeclaredDocument:
 
     `register`: taken from the party's front register. `made`: the value of the rule of the same name, when an act `makes` it;
     made and register together: what is made is the register's new entry, and stays there.
+    `explains`: the document whose lines this one, made, explains one by one: a bill and its settlement.
     """
 
     name: str
@@ -40,6 +41,7 @@ class DeclaredDocument:
     title: Text
     register: bool = False
     made: bool = False
+    explains: str = ""
 
     @property
     def stays(self) -> bool:
@@ -153,7 +155,8 @@ class Posting:
     """What an act moves: the rule of the same name gives the amount (Money, or int for points and items).
 
     payer, payee: a party, or "applicant" with `source` or `target` "person": a personal account in the book of the party that
-    owns the state.
+    owns the state. `allowance`: a rule of registered documents and the moment alone, whose value (a Document) tells the holder of
+    a personal account what may still be moved now.
     """
 
     name: str
@@ -165,6 +168,36 @@ class Posting:
     source: str = "fund"  # fund | prepayment | person
     target: str = "fund"  # fund | person
     prepayment: Prepayment | None = None
+    allowance: str = ""
+
+
+@dataclass(frozen=True)
+class RowHistory:
+    """What a rule knows of a subject's rows before: `document`, whose list `field` holds those of the day and `days` before."""
+
+    document: str
+    field: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Files that agencies' systems hand in, row by row. Names of fields are those of `document`, which each row is.
+
+    `by`: the field that says at which node the row was made: only the agency there may upload it. With `posts`, the payee
+    of that posting is `by`, its payer another such field, and the rule of its name gives what the row costs.
+    """
+
+    document: str
+    agency: str  # its code; the same at both nodes
+    key: tuple[str, ...]  # what identifies a row, for ever
+    subject: str  # whose rows follow on each other
+    by: str
+    day: str
+    counts: str  # the rule that says whether a row counts
+    time: str | None = None
+    posts: str | None = None
+    history: RowHistory | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +231,7 @@ class Declared:
     reasons: Mapping[str, Reason]
     procedure: Procedure | None
     postings: Mapping[str, Posting]
+    batch: Batch | None = None
     promise: Promise | None
     declaration: Mapping[str, Any]
     hash: str

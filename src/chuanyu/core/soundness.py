@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from chuanyu.core import movements
+from chuanyu.core import filed, movements
 from chuanyu.core.outcomes import KINDS
 from chuanyu.core.parameters import Parameter, UnitError, Value, typed
 from chuanyu.core.service import NODES, Act, Declared, Procedure, State
@@ -17,6 +17,7 @@ from chuanyu.core.sheet import Finding
 def findings(view: Declared, fitted: Mapping[str, Any]) -> list[Finding]:
     """Everything unsound in a declaration. `fitted` is its plain data in the shape of `grammar.SERVICE`."""
     found = [*_basis(view), *_parameters(view, fitted), *_documents(view), *_promise(view), *movements.findings(view)]
+    found += filed.findings(view)
     if view.procedure is not None:
         found += [*_start(view), *_states(view, view.procedure), *_graph(view.procedure), *_by_itself(view.procedure)]
     return found
@@ -82,6 +83,11 @@ def _documents(view: Declared) -> Iterator[Finding]:
             yield Finding(
                 f"{at}.made", "made", f"document {name!r} is made by a rule, so it is by the party that makes it"
             )
+        if document.explains and (not document.made or document.explains not in view.documents):
+            message = (
+                f"document {name!r} explains {document.explains!r}: it must be made by a rule, and that be declared"
+            )
+            yield Finding(f"{at}.explains", "made", message)
         if document.made and name not in {made for _, act in _acts(view) for made in act.makes}:
             yield Finding(f"{at}.made", "made", f"no act makes document {name!r}")
 

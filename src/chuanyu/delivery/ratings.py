@@ -57,6 +57,14 @@ class Rateable(msgspec.Struct, frozen=True, kw_only=True):
     rated: bool
 
 
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` ratings of a service that are bad or not; not yet fit to be shown to anyone (see `watch`)."""
+
+    service: str
+    bad: bool
+    count: int
+
+
 class RatingView(msgspec.Struct, frozen=True, kw_only=True):
     """A bad rating as an officer sees it. `case` and `reference` only where the person gave them."""
 
@@ -89,7 +97,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def token(case: UUID) -> str:
     """What a person needs to rate this case at this node: its id and a seal, 44 characters fit for an address."""
-    return f"{_b64(case.bytes)}{_seal(case)}"
+    return f"{_b64(case.bytes)}{seal(case)}"
 
 
 def _case_of(token: str) -> UUID:
@@ -97,12 +105,13 @@ def _case_of(token: str) -> UUID:
         case = UUID(bytes=base64.urlsafe_b64decode(token[:22] + "=="))
     except ValueError:
         raise RatingError("not_found", NOT_FOUND) from None
-    if not hmac.compare_digest(token[22:].encode(), _seal(case).encode()):
+    if not hmac.compare_digest(token[22:].encode(), seal(case).encode()):
         raise RatingError("not_found", NOT_FOUND)
     return case
 
 
-def _seal(case: UUID) -> str:
+def seal(case: UUID) -> str:
+    """What is kept of the case with its rating: that it was rated, but not which it was."""
     key = hmac.digest(settings.SECRET_KEY.encode(), b"rating|" + here().encode(), "sha256")
     return _b64(hmac.digest(key, case.bytes, "sha256")[:16])
 
@@ -128,7 +137,7 @@ def rate(token: str, given: Mapping[str, Any], *, actor: Actor | None) -> Rating
     bad = _value("is_bad", {DOCUMENT: plain}, today)
     due = _value("call_back_by", {}, today) if bad else None
     row = Rating(
-        token=_seal(case.id),
+        token=seal(case.id),
         service=case.service,
         agency=cases.taken_in_by(case.id),
         level=plain["level"],
@@ -166,20 +175,22 @@ def answer(rating: UUID, actor: Actor, *, result: str, text: str) -> None:
 # ---- reading
 
 
-def rateable(token: str) -> Rateable:
-    """The case behind a token, as far as it is anybody's business. Raises RatingError."""
+def rateable(token: str, *, actor: Actor | None = None) -> Rateable:
+    """The case behind a token, as far as it is anybody's business; of staff's it is none. Raises RatingError."""
+    if actor is not None and actor.kind == "staff":
+        raise RatingError("staff", STAFF)
     case = _finished(_case_of(token))
     return Rateable(service=case.service, name=case.name, closed=case.since, rated=is_rated(case.id))
 
 
 def is_rated(case: UUID) -> bool:
     """Whether this case has been rated."""
-    return Rating.objects.filter(token=_seal(case)).exists()
+    return Rating.objects.filter(token=seal(case)).exists()
 
 
 def unrated(closed: list[UUID]) -> set[UUID]:
     """Which of these cases nobody has rated."""
-    seals = {_seal(case): case for case in closed}
+    seals = {seal(case): case for case in closed}
     rated = Rating.objects.filter(token__in=seals).values_list("token", flat=True)
     return set(closed) - {seals[seal] for seal in rated}
 
@@ -191,9 +202,12 @@ def answered(case: UUID) -> tuple[Text, str] | None:
 
 
 def call_backs(actor: Actor) -> list[RatingView]:
-    """Bad ratings this officer's agency (or, for the office, any) must look into: open ones by day, then the last done."""
+    """Bad ratings this officer's agency (or, for the office, any) must look into: open ones by day, then the last done.
+
+    Those of one day in the order of their random ids: the order in which they came would tell which case each was of.
+    """
     rows = _of(actor)
-    open_ones = list(rows.filter(done=None).order_by("due", "on")[:200])
+    open_ones = list(rows.filter(done=None).order_by("due", "on", "pk")[:200])
     return [_view(row) for row in [*open_ones, *rows.exclude(done=None).order_by("-done")[:20]]]
 
 
@@ -214,6 +228,13 @@ def verdict(service: str | None = None, *, agency: str | None = None) -> Verdict
     return Verdict(
         levels=levels, rated=sum(counted.values()), share=None if decision.outcome.outcome != "value" else f"{share:f}"
     )
+
+
+def tallies(since: date, until: date) -> list[Tally]:
+    """Ratings given on days from `since` up to but not including `until`, without those excluded after a check."""
+    rows = Rating.objects.exclude(result="excluded").filter(on__gte=since, on__lt=until).order_by()
+    found = rows.values_list("service", "bad").annotate(n=Count("pk"))
+    return [Tally(service=service, bad=bad, count=count) for service, bad, count in found]
 
 
 # ---- inside

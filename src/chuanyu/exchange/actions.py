@@ -43,8 +43,8 @@ class NotGranted(ExchangeError):
 
 _PUT = """
 WITH put AS (
-  INSERT INTO exchange_outbox (id, stream, position, to_node, envelope, held_by)
-  SELECT %s, %s, coalesce(max(position), 0) + 1, %s, %s, %s FROM exchange_outbox WHERE stream = %s
+  INSERT INTO exchange_outbox (id, stream, position, to_node, envelope)
+  SELECT %s, %s, coalesce(max(position), 0) + 1, %s, %s FROM exchange_outbox WHERE stream = %s
 )
 SELECT pg_notify(%s, '')
 """
@@ -65,12 +65,11 @@ def send(
     document: Any,
     fields: Sequence[str] = (),
     stream: str,
-    held_by: UUID | None = None,
 ) -> UUID:
     """Put a message into the outbox, in the caller's transaction; it leaves after the commit. Returns the message id.
 
-    Messages of one `stream` (a case id) leave and are applied in this order. `held_by` keeps the row, and its stream
-    behind it, until `let_go`. `fields` names the documents carried. Raises NotGranted.
+    Messages of one `stream` (a case id) leave and are applied in this order. `fields` names the documents carried.
+    Raises NotGranted.
     """
     message = _envelope(
         to_agency=to_agency,
@@ -84,22 +83,13 @@ def send(
         fields=tuple(fields),
         stream=stream,
     )
-    row = [UUID(message.id), stream, message.to_node, envelopes.encode(message), held_by, stream, OUTBOX]
+    row = [UUID(message.id), stream, message.to_node, envelopes.encode(message), stream, OUTBOX]
     with transaction.atomic(savepoint=False):
         # the lock lasts until the commit, so that positions have no gap and nobody takes the same one
         sql.rows("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", [stream])
         # a statement of its own: it must see what the holder of the lock before us committed
         sql.rows(_PUT, row)
     return UUID(message.id)
-
-
-def let_go(held_by: UUID) -> int:
-    """Let every row held by `held_by` leave; returns how many there were. Harmless to repeat."""
-    with transaction.atomic():
-        count = Outbox.objects.filter(held_by=held_by).update(held_by=None)
-        if count:
-            notify(OUTBOX)
-    return count
 
 
 def ask(

@@ -36,20 +36,20 @@ _log = structlog.get_logger(__name__)
 # the first unfinished row of each stream, where that row may leave now
 _DUE = """
 SELECT id, stream, position, envelope, tries FROM (
-  SELECT DISTINCT ON (stream) id, stream, position, envelope, tries, state, held_by, next_try
+  SELECT DISTINCT ON (stream) id, stream, position, envelope, tries, state, next_try
     FROM exchange_outbox
    WHERE state NOT IN ('sent', 'dropped') AND stream <> ALL ($1::text[])
    ORDER BY stream, position) AS head
- WHERE state = 'waiting' AND held_by IS NULL AND next_try <= now()
+ WHERE state = 'waiting' AND next_try <= now()
  ORDER BY next_try, id LIMIT $2
 """
 _NEXT = """
 SELECT id, stream, position, envelope, tries FROM (
-  SELECT id, stream, position, envelope, tries, state, held_by, next_try
+  SELECT id, stream, position, envelope, tries, state, next_try
     FROM exchange_outbox
    WHERE state NOT IN ('sent', 'dropped') AND stream = $1
    ORDER BY position LIMIT 1) AS head
- WHERE state = 'waiting' AND held_by IS NULL AND next_try <= now()
+ WHERE state = 'waiting' AND next_try <= now()
 """
 # only a waiting row: the peer's later "returned" may have overtaken its receipt, and a person may have dropped it
 _SENT = """

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from chuanyu.core.service import NODES, Party, Service
+from chuanyu.core.service import NODES, Batch, Party, Service
 from chuanyu.core.text import Text
 
 # the actions two agencies need to carry a case together; `returned` tells a sender that its message was refused
 CASE_ACTIONS = ("case.attachment", "case.events", "case.request", "returned")
 # and, where money or points move between them, to close the books on it together
 CLEARING_ACTIONS = ("clearing.difference", "clearing.order", "clearing.prepaid", "clearing.window")
+# where files are uploaded: pages of rows, what was accepted of them, what both have of a window
+FILE_ACTIONS = ("clearing.page", "clearing.page_answer", "clearing.row_adjusted", "clearing.rows")
 ATTACHMENT = "attachment"  # the field a message with a resident's file names
 
 # The agency that speaks for a resident at each node: the portal asks the other node what it did with their data.
@@ -53,7 +55,9 @@ def of_services(services: Iterable[Service]) -> tuple[Grant, ...]:
 
 
 def of_service(service: Service) -> Iterator[Grant]:
-    """The grants of one procedure: each ordered pair of party agencies that can stand at different nodes."""
+    """The grants of one service: each ordered pair of agencies of its procedure, or of its files, at different nodes."""
+    if service.batch is not None and service.batch.posts is not None:
+        yield from _of_files(service, service.batch)
     if service.procedure is None:
         return
     parties = tuple(service.procedure.parties.values())
@@ -105,6 +109,21 @@ def _facts(service: Service) -> Iterator[Grant]:
                 basis=(CONSENT,),
                 fields=known,
             )
+
+
+def _of_files(service: Service, batch: Batch) -> Iterator[Grant]:
+    for node in NODES:
+        from_, to = f"{node}/{batch.agency}", f"{NODES[1 - NODES.index(node)]}/{batch.agency}"
+        yield Grant(
+            id=f"{service.key}.files:{from_}>{to}",
+            from_=from_,
+            to=to,
+            service=service.key,
+            actions=tuple(sorted(FILE_ACTIONS + CLEARING_ACTIONS)),
+            purpose=service.key,
+            basis=tuple(sorted(service.basis)),
+            fields=(batch.document,),
+        )
 
 
 def _built_in() -> Iterator[Grant]:

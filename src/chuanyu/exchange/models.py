@@ -22,7 +22,6 @@ class Outbox(models.Model):
     position = models.BigIntegerField()
     to_node = models.TextField()
     envelope = models.BinaryField()  # the exact body that is sent and signed
-    held_by = models.UUIDField(null=True)  # e.g. a posting that must succeed first
     state = models.TextField(choices=STATES, default=WAITING, db_default=WAITING)
     tries = models.IntegerField(default=0, db_default=0)
     next_try = models.DateTimeField(db_default=Now())
@@ -43,7 +42,6 @@ class Outbox(models.Model):
                 name="outbox_state_next",
                 condition=~models.Q(state__in=["sent", "dropped"]),
             ),
-            models.Index(fields=["held_by"], name="outbox_held", condition=models.Q(held_by__isnull=False)),
             # what the courier asks of a stream: is anything before this row still unfinished?
             models.Index(
                 fields=["stream", "position"],

@@ -17,6 +17,7 @@ from chuanyu.exchange.errors import CODES
 from chuanyu.exchange.grants import OWN_DATA
 from chuanyu.exchange.handlers import Asked, query
 from chuanyu.exchange.subject import Sealer
+from chuanyu.identity import looks
 from chuanyu.identity.here import here, home
 
 MOST = 5000  # log rows read for one person, the newest
@@ -101,13 +102,17 @@ def merged(ours: Iterable[Access], theirs: Iterable[Access] | None) -> list[Acce
 
 @query(OWN_DATA)
 async def own_data(asked: Asked) -> dict[str, Any]:
-    """What this node's log has about the person. Nobody known and nothing logged are the same empty list."""
+    """What this node's log and its vault have about the person. Nobody known and nothing logged are the same empty lists."""
     if asked.number is None:
-        return {"accesses": []}
+        return {"accesses": [], "looks": []}
     sealer, purposes = await _sealing(asked)
     tokens = [token for purpose in purposes for token in sealer.tokens(asked.number, purpose)]
     rows = await asked.connection.fetch(statement("$1"), tokens)
-    return {"accesses": [_plain(one) for one in of_rows(rows)]}
+    seen = await asked.connection.fetch(looks.statement("$1", "$2"), here(), asked.person) if asked.person else []
+    return {
+        "accesses": [_plain(one) for one in of_rows(rows)],
+        "looks": [msgspec.to_builtins(one) for one in looks.of_rows([tuple(row) for row in seen])],
+    }
 
 
 async def _sealing(asked: Asked) -> tuple[Sealer, tuple[str, ...]]:

@@ -21,17 +21,34 @@ from chuanyu.exchange.errors import AskRefused, Unreachable
 from chuanyu.exchange.grants import OWN_DATA, OWN_DATA_BASIS, PORTAL
 from chuanyu.exchange.models import Inbox, Outbox
 from chuanyu.exchange.own_data import Access, merged, of_rows, statement
-from chuanyu.identity import vault
+from chuanyu.identity import looks, vault
 from chuanyu.identity.here import here, peer
+from chuanyu.identity.looks import Look
 
 PARKED_TOO_LONG = timedelta(days=1)  # then a person should look why nothing comes before it
 
 
-def accesses(person: UUID) -> list[Access]:
-    """Who used this person's data, newest first: our own log and the other node's answer, by message.
+class Used(msgspec.Struct, frozen=True, kw_only=True):
+    """Who used a person's data, newest first: documents that crossed the border, and looks into their record at each node.
 
-    `there` is None throughout when the other node could not be asked. Looking is itself written down, as a look into
-    the vault, but is no access by others.
+    `there`: whether the other node answered; else its part is missing.
+    """
+
+    accesses: list[Access]
+    looks: list[Look]
+    there: bool
+
+
+def accesses(person: UUID) -> list[Access]:
+    """The documents alone; see `used`."""
+    return used(person).accesses
+
+
+def used(person: UUID) -> Used:
+    """Our own log and vault, and the other node's answer about its own. Messages are put together by their id.
+
+    An access's `there` is None throughout when the other node could not be asked. Looking is itself written down, as a
+    look into the vault, but is no access by others.
     """
     number = vault.reveal(person, purpose=OWN_DATA, by=f"{here()}/{PORTAL}").number
     sealer = installed.sealer()
@@ -40,18 +57,33 @@ def accesses(person: UUID) -> list[Access]:
         cursor.execute(statement("%s"), [tokens])
         columns = [column.name for column in cursor.description or ()]
         ours = of_rows(dict(zip(columns, row, strict=True)) for row in cursor.fetchall())
-    return merged(ours, _asked_of_peer(person))
+    theirs = _asked_of_peer(person)
+    seen = looks.at(person) + (theirs.looks if theirs else [])
+    return Used(
+        accesses=merged(ours, theirs.accesses if theirs else None),
+        looks=sorted(seen, key=lambda look: look.last, reverse=True),
+        there=theirs is not None,
+    )
 
 
-def _asked_of_peer(person: UUID) -> list[Access] | None:
+class _Told(msgspec.Struct, frozen=True):
+    """The other node's answer."""
+
+    accesses: list[Access]
+    looks: list[Look] = []
+
+
+def _asked_of_peer(person: UUID) -> _Told | None:
     try:
         answer = actions.ask(
             to_agency=f"{peer()}/{PORTAL}", from_agency=f"{here()}/{PORTAL}", service=OWN_DATA, action=OWN_DATA,
             person=person, purpose=OWN_DATA, basis=(OWN_DATA_BASIS,), document={},
         )  # fmt: skip
-        return msgspec.convert(answer["accesses"], list[Access], strict=False)
-    except (Unreachable, AskRefused, KeyError, msgspec.ValidationError):
+        told = msgspec.convert(answer, _Told, strict=False)
+    except (Unreachable, AskRefused, msgspec.ValidationError):
         return None  # the page says that the other side's part is missing
+    # it tells of its own alone: nobody can put a look into another node's mouth
+    return _Told(told.accesses, [msgspec.structs.replace(look, node=peer()) for look in told.looks])
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -147,9 +147,14 @@ def received(person: UUID, *, by: str) -> list[DelegationView]:
     return [_view(row, vault.reveal(row.principal_id, purpose=PURPOSE, by=by, trace=str(row.pk)).name) for row in rows]
 
 
+def waiting_for(person: UUID) -> QuerySet[Delegation]:
+    """The offers that wait for this person's answer, to be counted."""
+    return _open(Delegation.objects.filter(delegate=person, accepted=None))
+
+
 def waiting(person: UUID) -> int:
     """How many offers wait for this person's answer."""
-    return _open(Delegation.objects.filter(delegate=person, accepted=None)).count()
+    return waiting_for(person).count()
 
 
 def in_force(delegation: UUID, *, delegate: UUID) -> Mandate | None:

@@ -45,6 +45,21 @@ class Reveal(models.Model):
         return f"{self.actor} → {self.person_id} ({self.purpose})"
 
 
+class Search(models.Model):
+    """One search for a person by number, found (`person`) or not; the number itself is not kept. Rows are only ever added."""
+
+    actor = models.CharField(max_length=200)
+    purpose = models.CharField(max_length=100)
+    person = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="searches")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["actor", "at"], name="search_by_actor"),)
+
+    def __str__(self) -> str:
+        return f"{self.actor} ({self.purpose})"
+
+
 class Agency(models.Model):
     """A lead unit of the plan, at its node. Every node knows the agencies of both."""
 

@@ -1,8 +1,10 @@
 """Who stands at a clerk's counter: found with a purpose that is written down, and let go again.
 
-It is kept in the clerk's session, never in an address. The clerk ends it; a screen nobody touches ends it too.
+It is kept in the clerk's session, never in an address. The clerk ends it; a screen nobody touches ends it too. A form
+made for one visit says so (`visit`), so that one left open in another tab is not sent in for whoever stands there now.
 """
 
+import secrets
 from uuid import UUID
 
 import msgspec
@@ -12,15 +14,18 @@ _SLOT = "at_the_counter"
 
 
 class Present(msgspec.Struct, frozen=True):
-    """The person and what for; `purpose` is what every look at their record is written down with."""
+    """The person and what for; `purpose` is what every look at their record is written down with. `visit` is random."""
 
     person: UUID
     purpose: str
+    visit: str
 
 
 def receive(request: HttpRequest, person: UUID, *, purpose: str) -> None:
-    """From now on this person stands at the signed-in clerk's counter, in place of any other."""
-    request.session[_SLOT] = {"person": str(person), "purpose": purpose}
+    """From now on this person stands at the signed-in clerk's counter, in place of any other. Found again they stay."""
+    before = present(request)
+    visit = before.visit if before and before.person == person else secrets.token_urlsafe(12)
+    request.session[_SLOT] = {"person": str(person), "purpose": purpose, "visit": visit}
 
 
 def let_go(request: HttpRequest) -> None:
@@ -31,4 +36,4 @@ def let_go(request: HttpRequest) -> None:
 def present(request: HttpRequest) -> Present | None:
     """Who stands at the counter of this session, if anybody."""
     held = request.session.get(_SLOT) if hasattr(request, "session") else None
-    return Present(UUID(held["person"]), held["purpose"]) if held else None
+    return Present(UUID(held["person"]), held["purpose"], held.get("visit", "")) if held else None

@@ -69,6 +69,11 @@ def agency_name(key: str) -> Text:
     return _names().get(key) or Text(zh=key, en=key)
 
 
+def is_agency(key: str) -> bool:
+    """Whether agencies.yaml declares an agency with this key ("sichuan/hrss")."""
+    return key in _names()
+
+
 def looks(actor: Actor, since: datetime, until: datetime) -> list[tuple[str, int]]:
     """Whose records this actor opened between two moments: (purpose, how many people), by purpose. Nobody is named."""
     rows = Reveal.objects.filter(actor=actor.id, at__gte=since, at__lt=until).values_list("purpose")

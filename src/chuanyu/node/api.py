@@ -7,7 +7,11 @@ from ninja import NinjaAPI
 from chuanyu.cases.api import refused
 from chuanyu.cases.api import router as cases
 from chuanyu.cases.errors import CaseError
+from chuanyu.clearing.actions import ClearingError
 from chuanyu.clearing.api import router as clearing
+from chuanyu.clearing.files.api import refused as file_refused
+from chuanyu.clearing.files.api import router as files
+from chuanyu.core.documents import DocumentError
 from chuanyu.exchange.api import router as exchange
 
 
@@ -21,6 +25,10 @@ class Api(NinjaAPI):
         for methods in document["paths"].values():
             for operation in methods.values():
                 known.update(operation.pop("x-components", {}))
+                for parameter in operation.get("parameters", ()):
+                    words = operation.get("x-parameters", {}).get(parameter["name"])
+                    if words:
+                        parameter["description"] = words["en"]
         return document
 
 
@@ -34,4 +42,7 @@ api = Api(
 api.add_router("", cases)
 api.add_router("", clearing)
 api.add_router("", exchange)
+api.add_router("", files)
 api.add_exception_handler(CaseError, refused)
+api.add_exception_handler(ClearingError, file_refused)
+api.add_exception_handler(DocumentError, file_refused)

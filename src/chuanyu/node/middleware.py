@@ -39,11 +39,11 @@ def trace(get_response: Next) -> Next:
         with structlog.contextvars.bound_contextvars(trace=request.trace):  # type: ignore[attr-defined]
             response = get_response(request)
             response["X-Trace-Id"] = request.trace  # type: ignore[attr-defined]
-            # the path without its query: a search term may name a person
+            # the path without its query: a search term may name a person; a token would open what it is for
             log.info(
                 "request",
                 method=request.method,
-                path=request.path,
+                path=_without_token(request),
                 status=response.status_code,
                 ms=round((time.perf_counter() - begun) * 1000, 1),
                 cpu_ms=round((time.thread_time() - worked) * 1000, 1),  # without waiting for the database or for others
@@ -51,6 +51,11 @@ def trace(get_response: Next) -> Next:
         return response
 
     return middleware
+
+
+def _without_token(request: HttpRequest) -> str:
+    token = request.resolver_match.kwargs.get("token") if request.resolver_match else None
+    return request.path.replace(token, "…") if token else request.path
 
 
 def headers(get_response: Next) -> Next:

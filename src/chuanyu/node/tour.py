@@ -9,10 +9,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from datetime import time as Hour
 from typing import Any
 
 import msgspec
 
+from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.ids import uuid7
 from chuanyu.core.service import Service
@@ -36,6 +38,15 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     reference: str
     seconds: float
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A journey that can't be taken at this hour, and when it can."""
+
+    service: str
+    journey: str
+    opens: str
+    closes: str
 
 
 class Visitor:
@@ -89,10 +100,19 @@ class Tour:
         self.places = places
         self.staff: dict[tuple[str, str], Visitor] = {}
 
-    def walk(self, service: Service) -> Iterator[Step]:
-        """Take each journey with a fresh resident. Raises Lost at the first thing that is not as declared."""
+    def walk(self, service: Service) -> Iterator[Step | Skipped]:
+        """Take each journey with a fresh resident. Raises Lost at the first thing that is not as declared.
+
+        One with hours is skipped outside them; CHUANYU_TIME, set for the nodes and the tour alike, chooses the time of day.
+        """
         for index, journey in enumerate(service.examples.get("journeys", [])):
-            yield from self._journey(service, index, journey)
+            hours = journey.get("hours")
+            if hours and not opens(hours):
+                yield Skipped(
+                    service=service.key, journey=journey["name"]["zh"], opens=hours["from"], closes=hours["until"]
+                )
+            else:
+                yield from self._journey(service, index, journey)
 
     def _journey(self, service: Service, index: int, journey: dict[str, Any]) -> Iterator[Step]:
         resident = json.loads(_chuanyu("sample", "journey", service.key, str(index)))
@@ -184,6 +204,11 @@ class Tour:
             self.staff[key] = Visitor(self.places[node])
             self.staff[key].sign_in(resident["username"], resident["password"], staff=False)
         return self.staff[key]
+
+
+def opens(hours: dict[str, str]) -> bool:
+    """Whether the legal time is from `from` on and before `until`."""
+    return Hour.fromisoformat(hours["from"]) <= days.moment().time() < Hour.fromisoformat(hours["until"])
 
 
 def services(names: list[str]) -> list[Service]:

@@ -26,9 +26,10 @@ def problems(errors: Iterable[FieldError]) -> list[Problem]:
 
 # which refusals mean "somebody was here before you", not "you typed something wrong"
 CONFLICTS = {"moved_on", "duplicate", "no_such_step", "closed", "posting", "already_asked"}
+OTHERS = {"not_yours": 403, "not_found": 404, "too_often": 429}
 
 
 def refused(request: HttpRequest, error: CaseError, *, back: str) -> HttpResponse:
     """An action said no: its sentence, the first case when this is a duplicate, and the way back."""
-    status = 409 if error.code in CONFLICTS else 403 if error.code == "not_yours" else 422
+    status = 409 if error.code in CONFLICTS else OTHERS.get(error.code, 422)
     return render(request, "portal/refused.html", {"error": error, "back": back}, status=status)

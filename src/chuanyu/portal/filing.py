@@ -42,6 +42,7 @@ class Filing:
     check: str
     leave: str
     crumbs: tuple[tuple[str, Text], ...]
+    visit: str = ""  # at the counter: the visit its forms are made for
 
     @property
     def asked(self) -> list[DocumentSpec]:
@@ -139,7 +140,7 @@ def _form(
         "problems": problems(found),
         "known": has,
         "elsewhere": elsewhere(filing.who, filing.service, has, draft.get("fetched")),
-        "begun": "ready" in draft,
+        "begun": "ready" in draft or "fetched" in draft,
     }
     return render(request, "portal/filing/form.html", context, status=422 if found else 200)
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from chuanyu.core.documents import Document, Field, Person, fields
-from chuanyu.core.service import DocumentSpec
+from chuanyu.core.documents import Document, Field, Moment, Person, fields
+from chuanyu.core.service import DocumentSpec, Service
 from chuanyu.core.text import Text
 from chuanyu.portal import words
 
+TIME = next(f.pattern for f in fields(Moment) if f.name == "time")
 OWN: dict[str, type[Document]] = {"person": Person}  # documents every service may use without declaring them
 OWN_TITLES = {"person": Text("人口信息", "Personal record")}
 
@@ -33,12 +34,27 @@ def title(spec: DocumentSpec | None, name: str) -> Text:
     return spec.title
 
 
-def lines(cls: type[Document] | None, body: dict[str, Any]) -> list[Line]:
-    """The filled fields in the order of the class. What the class does not know (an older declaration) is shown as it is."""
+def lines(cls: type[Document] | None, body: dict[str, Any], service: Service | None = None) -> list[Line]:
+    """The filled fields in the order of the class. What the class does not know (an older declaration) is shown as it is.
+
+    `service`: whose papers a field `article` names.
+    """
     known = fields(cls) if cls is not None else ()
+    body = _cited(body, service) if service else body
     shown = [_line(field, body[field.name]) for field in known if body.get(field.name) not in (None, "")]
     names = {field.name for field in known}
     return shown + [Line(Text(name, name), str(value)) for name, value in body.items() if name not in names]
+
+
+def _cited(body: dict[str, Any], service: Service) -> dict[str, Any]:
+    """The articles a document names, in words."""
+    cited = dict(body)
+    for key, value in body.items():
+        if key == "article" and isinstance(value, str):
+            cited[key] = words.source(service, value)
+        elif isinstance(value, list):
+            cited[key] = [_cited(each, service) if isinstance(each, dict) else each for each in value]
+    return cited
 
 
 def _line(field: Field, value: Any) -> Line:
@@ -79,4 +95,8 @@ def said(field: Field, value: Any) -> str:
             return str(value)
     if field.kind == "division":
         return words.place_name(str(value))
+    if field.kind == "decimal" and field.ge == 0 and field.le == 1:
+        return words.amount(value, "ratio")
+    if field.pattern == TIME:
+        return str(value).removesuffix(":00")
     return str(value)

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Value
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from chuanyu.cases import own
+from chuanyu.cases import cashier, own
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
 from chuanyu.identity import delegations, locking
@@ -20,10 +21,11 @@ from chuanyu.portal.words import NODES as NAMES
 
 LARGE = "chuanyu_large"  # the cookie of the large-text switch (适老); shared by both nodes on purpose
 
-# url name, words, icon, roles it is for ("" = everybody)
+# url name, words, icon, roles it is for (none = everybody). A resident's are few: they fit a phone, the rest is in 我的
 PLACES: tuple[tuple[str, Any, str, set[str]], ...] = (
     ("portal:worklist", _("待办"), "window", {"clerk", "officer"}),
     ("portal:person", _("窗口受理"), "person", {"clerk"}),
+    ("portal:cashier", _("收费窗口"), "money", {"clerk"}),
     ("portal:shift", _("今天办的"), "check", {"clerk"}),
     ("portal:office", _("总览"), "office", {"office"}),
     ("portal:overdue", _("逾期"), "late", {"officer", "office"}),
@@ -36,13 +38,13 @@ PLACES: tuple[tuple[str, Any, str, set[str]], ...] = (
     ("portal:services", _("办事"), "paper", set()),
     ("portal:my_cases", _("我的办件"), "wait", {"resident"}),
     ("portal:messages", _("消息"), "mail", {"resident"}),
-    ("portal:accesses", _("谁用过我的数据"), "eye", {"resident"}),
     ("portal:me", _("我的"), "person", {"resident"}),
     ("portal:agency", _("单位"), "agency", {"clerk", "officer", "office"}),
-    ("portal:plan", _("行动方案"), "agency", set()),
+    ("portal:plan", _("行动方案"), "agency", {"public", "clerk", "officer", "office"}),  # residents: in the footer
 )
 # access keys of places a clerk goes to all day; those of a page are in its template, all of them in counter/keys.html
 KEYS = {"portal:worklist": "w", "portal:person": "p"}
+MOST = 100  # news that are counted; nobody reads the difference
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,12 @@ def navigation(request: HttpRequest, actor: Actor | None) -> list[Entry]:
     """The places of this person's roles, the current one marked."""
     match = request.resolver_match
     current = match.view_name if match else ""
-    roles = actor.roles if actor else frozenset()
+    roles = actor.roles if actor else frozenset({"public"})
     entries = []
     for name, words, icon, allowed in PLACES:
         if allowed and allowed.isdisjoint(roles):
+            continue
+        if name == "portal:cashier" and not (actor and cashier.serves(actor)):
             continue
         here_now = current == name or SECTIONS.get(current) == name
         key = KEYS.get(name, "") if allowed else ""
@@ -117,10 +121,16 @@ def navigation(request: HttpRequest, actor: Actor | None) -> list[Entry]:
 
 
 def _news(request: HttpRequest, actor: Actor) -> int:
-    """What a resident has not read: messages of their cases, and offers that wait for their answer."""
+    """What a resident has not read: messages of their cases, and offers that wait for their answer.
+
+    It is on every page they open: one question for both, by the person's index, and never more than MOST rows of each.
+    """
     if actor.acts_for_another or actor.person is None:
         return 0
-    return own.unread(actor, seen=getattr(request.user, "messages_seen", None)) + delegations.waiting(actor.person)
+    messages = own.unread(actor, seen=getattr(request.user, "messages_seen", None))
+    offers = delegations.waiting_for(actor.person)
+    found = (rows.order_by().annotate(one=Value(1)).values("one")[:MOST] for rows in (messages, offers))
+    return next(found).union(next(found), all=True).count()
 
 
 # pages that lie inside another one's place
@@ -133,8 +143,12 @@ SECTIONS = {
     "portal:tracker": "portal:my_cases",
     "portal:sent": "portal:my_cases",
     "portal:my_act": "portal:my_cases",
+    "portal:accesses": "portal:me",
     "portal:papers": "portal:me",
     "portal:money": "portal:me",
+    "portal:purse": "portal:me",
+    "portal:cashier_act": "portal:cashier",
+    "portal:takings": "portal:cashier",
     "portal:consents": "portal:me",
     "portal:delegates": "portal:me",
     "portal:offer": "portal:me",

@@ -141,7 +141,7 @@ def papers_of(case: CaseView, service: Service | None) -> list[Paper]:
     """The documents of a case with the words of their class."""
     specs = service.documents if service else {}
     return [
-        Paper(view, papers.lines(specs[view.name].cls if view.name in specs else None, view.body))
+        Paper(view, papers.lines(specs[view.name].cls if view.name in specs else None, view.body, service))
         for view in case.documents
     ]
 

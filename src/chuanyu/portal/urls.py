@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from chuanyu.portal import design, files, switches
+from chuanyu.portal import bills, design, files, switches
 from chuanyu.portal.agency import agency, documents, mine, reference
-from chuanyu.portal.counter import person, shift, slip, worklist, workspace
+from chuanyu.portal.counter import cashier, person, shift, slip, worklist, workspace
 from chuanyu.portal.office import letters, overview, plan, ratings, report, scorecards
 from chuanyu.portal.office.clearing import accounts, orders, prepayments, windows
 from chuanyu.portal.office.clearing import overview as clearing
@@ -21,6 +21,7 @@ from chuanyu.portal.resident import (
     me,
     rate,
     statement,
+    wallet,
 )  # fmt: skip
 
 app_name = "portal"
@@ -46,7 +47,8 @@ urlpatterns = [
     path("me/", me.me, name="me"),
     path("messages/", me.messages, name="messages"),
     path("papers/", me.papers, name="papers"),
-    path("money/", me.money, name="money"),
+    path("money/", wallet.money, name="money"),
+    path("money/<slug:service>/<slug:unit>/", wallet.purse, name="purse"),
     path("consents/", consents.overview, name="consents"),
     path("consents/<uuid:consent>/withdraw/", consents.withdraw, name="withdraw_consent"),
     path("delegates/", delegates.delegates, name="delegates"),
@@ -59,6 +61,9 @@ urlpatterns = [
     path("counter/", worklist.worklist, name="worklist"),
     path("counter/counts/", worklist.counts, name="worklist_counts"),
     path("counter/today/", shift.shift, name="shift"),
+    path("counter/cashier/", cashier.cashier, name="cashier"),
+    path("counter/cashier/day/", cashier.takings, name="takings"),
+    path("counter/cashier/<uuid:case>/acts/<slug:name>/", cashier.act, name="cashier_act"),
     path("counter/person/", person.person, name="person"),
     path("counter/person/<slug:key>/", person.apply, name="person_apply"),
     path("counter/person/<slug:key>/check/", person.check, name="person_check"),
@@ -66,6 +71,8 @@ urlpatterns = [
     path("counter/<uuid:case>/acts/<slug:name>/", workspace.act, name="act"),
     path("counter/<uuid:case>/slip/", slip.slip, name="slip"),
     path("counter/<uuid:case>/files/", workspace.file, name="file"),
+    path("cases/<uuid:case>/bills/<slug:name>/", bills.bill, name="bill"),
+    path("cases/<uuid:case>/receipts/<uuid:transfer>/", wallet.receipt, name="receipt"),
     path("files/<uuid:id_>/", files.download, name="download"),
     # agency
     path("agency/", agency.agency, name="agency"),

@@ -1,6 +1,7 @@
 """How facts are said on a page: numbers, days, places, sources, in the language of the moment."""
 
 import math
+import re
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -15,6 +16,7 @@ from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.watch.suppression import Shown
 
+_NUMBER = re.compile(r"[A-Z/]+ [\d.—–-]+|\S*")
 OLDEST = 1990  # papers older than this name their place in words
 
 NODES = {"chongqing": Text("重庆", "Chongqing"), "sichuan": Text("四川", "Sichuan")}
@@ -150,7 +152,12 @@ def day(value: date | datetime | str | None) -> str:
         value = date.fromisoformat(value)
     if isinstance(value, datetime):
         value = localtime(value).date()
-    return date_format(value, "j F Y" if language().startswith("en") else "Y年n月j日")
+    return _day(value, language())
+
+
+@lru_cache(maxsize=4096)
+def _day(value: date, language: str) -> str:
+    return date_format(value, "j F Y" if language.startswith("en") else "Y年n月j日")
 
 
 def moment(value: datetime | None) -> str:
@@ -221,13 +228,16 @@ def _place_name(code: str, today: date, language: str) -> str:
 def source(service: Service, ref: str) -> str:
     """ "gbf-2009-66#4" → 国办发〔2009〕66号 第4条; an unknown key stays visible rather than vanishing.
 
-    The number (文号) stands before the first space of a Chinese title and the first comma of an English one.
+    The number (文号) stands before the first space of a Chinese title and the first comma of an English one; that of a
+    standard ("JT/T 978 …") has a space in it.
     """
     key, _, article = ref.partition("#")
     if not key:
         return ""
     basis = service.basis.get(key)
-    title = say(basis.title).split(", " if language().startswith("en") else " ")[0] if basis else key
+    title = key
+    if basis:
+        title = basis.title.en.split(", ")[0] if language().startswith("en") else _NUMBER.match(basis.title.zh)[0]  # type: ignore[index]
     if not article:
         return title
     return gettext("%(title)s 第%(article)s条") % {"title": title, "article": article}

@@ -2,7 +2,7 @@
 
 They are as of last midnight and cover this month and the twelve before it; one fixed span, because overlapping spans could
 be subtracted from each other. What lies with whom at this moment (`cases.figures.holders`) is no figure about people but
-the office's own work, and is exact.
+the office's own work: it is exact, and stays inside.
 """
 
 import threading
@@ -17,7 +17,9 @@ import msgspec
 from chuanyu.cases import figures
 from chuanyu.core import days, divisions
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.service import NODES, Promise
+from chuanyu.core.service import Promise
+from chuanyu.delivery import ratings
+from chuanyu.delivery.ratings import Tally
 from chuanyu.identity.here import here, peer
 from chuanyu.watch.suppression import SMALL, Cell, Shown, publish
 
@@ -41,6 +43,14 @@ class OnTime(msgspec.Struct, frozen=True, kw_only=True):
     met: bool | None
 
 
+class Satisfied(msgspec.Struct, frozen=True, kw_only=True):
+    """Ratings given in the span, and the share of them that are not bad, between `low` and `high` as the counts tell."""
+
+    rated: Shown
+    low: Fraction
+    high: Fraction
+
+
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """How often a reason led to a refusal; `key` "" where none was given."""
 
@@ -56,20 +66,21 @@ class Month(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
-    """A service over the span. `ends` by "" (under way), "done", "refused", "withdrawn"; `filed_at` by node.
+    """A service over the span, as filed here. `ends` by "" (under way), "done", "refused", "withdrawn".
 
-    `median`: working days from filing to the decision, correction by the applicant included; None under ten decisions.
+    `median`: working days from filing to the decision, correction by the applicant included; None where the shown counts
+    do not say that there were ten decisions.
     """
 
     service: str
     filed: Shown
     decided: Shown
     ends: Mapping[str, Shown]
-    filed_at: Mapping[str, Shown]
     months: tuple[Month, ...]
     reasons: tuple[Reason, ...]
     on_time: OnTime | None
     median: int | None
+    satisfied: Satisfied | None
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,18 +154,14 @@ def _count() -> Snapshot:
         _Draft(key, [row for row in filed if row.service == key], months, refusals[key], ended) for key in services
     ]
     flows, border = _flows(origins)
-    at_node = {node: Cell(sum(row.count for row in filed if row.filed_at == node)) for node in NODES}
-    at_node[here()] = Cell(at_node[here()].count, {"border": border})
-    root = Cell(
-        sum(row.count for row in filed),
-        {"services": [draft.cell for draft in drafts], "filed_at": list(at_node.values())},
-    )
+    root = Cell(sum(row.count for row in filed), {"services": [draft.cell for draft in drafts], "border": border})
     publish(root)
+    satisfied = _satisfied(ratings.tallies(first, today))
     return Snapshot(
         since=first,
         until=today - timedelta(days=1),
         filed=root.shown,
-        scorecards=tuple(draft.scorecard() for draft in drafts),
+        scorecards=tuple(draft.scorecard(satisfied.get(draft.key)) for draft in drafts),
         flows=tuple(
             Flow(origin=a, target=b, count=cell.shown)
             for (a, b), cell in sorted(flows.items(), key=lambda pair: (-(pair[1].shown.value or 0), pair[0]))
@@ -176,7 +183,6 @@ class _Draft:
     ) -> None:
         self.key = key
         self.months = {month: Cell(sum(r.count for r in rows if r.month == month)) for month in months}
-        self.nodes = {node: Cell(sum(r.count for r in rows if r.filed_at == node)) for node in NODES}
         self.ends = {end: Cell(sum(r.count for r in rows if r.end == end)) for end in ENDS}
         self.reasons = {reason: Cell(count) for reason, count in refusals.items()}
         if self.reasons:
@@ -198,12 +204,11 @@ class _Draft:
             sum(r.count for r in rows),
             {
                 "months": list(self.months.values()),
-                "nodes": list(self.nodes.values()),
                 "stages": [self.ends[""], self.decided, self.ends["withdrawn"]],
             },
         )
 
-    def scorecard(self) -> Scorecard:
+    def scorecard(self, satisfied: Satisfied | None) -> Scorecard:
         """Once the tree is published. Nothing is ordered by a count that is not shown."""
         reasons = (Reason(key=key, count=cell.shown) for key, cell in self.reasons.items())
         return Scorecard(
@@ -211,23 +216,47 @@ class _Draft:
             filed=self.cell.shown,
             decided=self.decided.shown,
             ends={end: cell.shown for end, cell in self.ends.items()},
-            filed_at={node: cell.shown for node, cell in self.nodes.items()},
             months=tuple(Month(first=month, count=cell.shown) for month, cell in self.months.items()),
-            reasons=tuple(sorted(reasons, key=lambda one: (-(one.count.value or 0), one.key))),
+            reasons=tuple(sorted(reasons, key=lambda one: (-one.count.low, one.key))),
             on_time=on_time(self.kept.shown, self.late.shown, self.promise) if self.promise else None,
-            median=median(self.took) if self.decided.count >= SMALL else None,
+            median=median(self.took) if self.decided.shown.low >= SMALL else None,
+            satisfied=satisfied,
         )
 
 
 def on_time(kept: Shown, late: Shown, promise: Promise) -> OnTime | None:
     """The share that the two published counts leave possible; None where one of them is withheld or nobody was decided."""
-    if "withheld" in (kept.kind, late.kind) or kept.kind == late.kind == "none":
+    span = share(kept, late)
+    if span is None:
         return None
-    low = Fraction(kept.low, kept.low + late.high) if kept.low + late.high else Fraction(0)
-    high = Fraction(kept.high, kept.high + late.low) if kept.high + late.low else Fraction(0)
-    promised = Fraction(promise.share)
+    (low, high), promised = span, Fraction(promise.share)
     met = True if low >= promised else False if high < promised else None
     return OnTime(low=low, high=high, promised=promised, within=promise.within, met=met)
+
+
+def share(part: Shown, rest: Shown) -> tuple[Fraction, Fraction] | None:
+    """Between what and what the share of a part lies, as two shown counts tell; None where they tell nothing."""
+    if "withheld" in (part.kind, rest.kind) or part.kind == rest.kind == "none":
+        return None
+    low = Fraction(part.low, part.low + rest.high) if part.low + rest.high else Fraction(0)
+    return low, Fraction(part.high, part.high + rest.low) if part.high + rest.low else Fraction(0)
+
+
+def _satisfied(tallies: Iterable[Tally]) -> dict[str, Satisfied]:
+    """By service; a tree of its own, as ratings are given by others than file in the span."""
+    counts: dict[str, Counter[bool]] = defaultdict(Counter)
+    for one in tallies:
+        counts[one.service][one.bad] += one.count
+    services = {key: Cell(n.total(), {"verdict": [Cell(n[False]), Cell(n[True])]}) for key, n in counts.items()}
+    publish(
+        Cell(sum(cell.count for cell in services.values()), {"services": list(services.values())} if services else {})
+    )
+    found = {}
+    for key, cell in services.items():
+        good, bad = cell.parts["verdict"]
+        if span := share(good.shown, bad.shown):
+            found[key] = Satisfied(rated=cell.shown, low=span[0], high=span[1])
+    return found
 
 
 def median(took: Mapping[int, int]) -> int:

@@ -7,7 +7,7 @@ modules here find what only shows when the files of a service are held against e
 from pathlib import Path
 
 from chuanyu.core.catalogue import Draft, Problem, drafts
-from chuanyu.core.checks import documents, examples, journeys, rules
+from chuanyu.core.checks import documents, examples, files, journeys, rules
 
 __all__ = ["CODES", "Problem", "check", "check_draft"]
 
@@ -57,6 +57,7 @@ CODES = {
     "made": "a document is made by no act, by another than its maker, or handed in although a rule makes it",
     "posting": "a posting is incomplete, unknown, never posted, not posted by its payer, or moved in an order that can't be",
     "prepayment": "a prepayment is incomplete, unknown, or not what the posting draws on",
+    "batch": "what is said of files is incomplete, or does not fit the row, its rules or its posting",
     # the code
     "syntax": "a file is not Python",
     "import": "a file imports what a service must not have",
@@ -94,6 +95,6 @@ def check(folder: Path | None = None) -> list[Problem]:
 def check_draft(draft: Draft) -> list[Problem]:
     """Every problem of one service that has been read."""
     found = list(draft.problems)
-    for module in (documents, rules, examples, journeys):
+    for module in (documents, rules, files, examples, journeys):
         found += module.check(draft)
     return found

@@ -3,12 +3,48 @@
 from collections.abc import Iterator
 
 from chuanyu.core.catalogue import Draft, Problem
+from chuanyu.core.documents import DefinitionError, Document, Field, fields
 from chuanyu.core.sheet import Finding
+
+# What a document that explains a bill has at least, so that every page can read it: field → kind.
+EXPLAINED = {"total": "money", "fund": "money", "patient": "money", "rows": "list"}
+ROW = {"line": "integer", "name": "text", "amount": "money", "fund": "money", "patient": "money", "why": "choice",
+       "article": "text"}  # fmt: skip
 
 
 def check(draft: Draft) -> list[Problem]:
     """Documents nobody needs. (What is wrong with their classes shows when the folder is read.)"""
-    return draft.located(_unused(draft))
+    return draft.located([*_unused(draft), *_explains(draft)])
+
+
+def _explains(draft: Draft) -> Iterator[Finding]:
+    """A document that explains another's lines has the totals and the rows that pages show."""
+    for name, document in (draft.declared.documents if draft.declared else {}).items():
+        cls = (draft.classes or {}).get(document.class_name)
+        told = draft.declared.documents.get(document.explains) if draft.declared else None
+        if not document.explains or cls is None or told is None:
+            continue
+        at = f"documents.{name}.explains"
+        own = _kinds(cls)
+        if not own:
+            continue  # a class that can't be read: that has been said
+        rows = next((field.item for field in own.values() if field.name == "rows"), ())
+        lacks = [f"{key} ({kind})" for key, kind in EXPLAINED.items() if key not in own or own[key].kind != kind]
+        inner = {field.name: field.kind for field in rows}
+        lacks += [f"rows.{key} ({kind})" for key, kind in ROW.items() if rows and inner.get(key) != kind]
+        if lacks:
+            yield Finding(at, "made", f"document {name!r} explains {document.explains!r} but has no {', '.join(lacks)}")
+        source = (draft.classes or {}).get(told.class_name)
+        held = _kinds(source) if source is not None else {}
+        if held and getattr(held.get("lines"), "kind", "") != "list":
+            yield Finding(at, "made", f"document {name!r} explains {document.explains!r}, which has no list 'lines'")
+
+
+def _kinds(cls: type[Document]) -> dict[str, Field]:
+    try:
+        return {field.name: field for field in fields(cls)}
+    except DefinitionError:
+        return {}
 
 
 def _unused(draft: Draft) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """The journeys of a service: each step is one that can be taken in the state the journey has reached."""
 
 from collections.abc import Iterator, Mapping
+from datetime import time
 from typing import Any
 
 from chuanyu.core.catalogue import Draft, Problem
@@ -41,6 +42,11 @@ class _Walk:
 
     def documents(self, journey: dict[str, Any], at: str) -> Iterator[Finding]:
         yield from self.decoded(Person, journey["resident"], f"{at}.resident")
+        for key, hour in journey.get("hours", {}).items():
+            try:
+                time.fromisoformat(hour)
+            except ValueError:
+                yield Finding(f"{at}.hours.{key}", "journey", f"{hour!r} is no time of day like 22:00")
         for index, entry in enumerate(journey.get("register", ())):
             owner, _, name = entry["document"].rpartition(".")
             here = f"{at}.register.{index}"

@@ -118,9 +118,24 @@ def _decisions(declared: Declared, rules: dict[str, Rule]) -> Iterator[Finding]:
                 if wanted in known:
                     yield from _value(rules, wanted, f"{at}.{key}", code, f"{name} needs")
     for posting in declared.postings.values():
+        at, who = f"clearing.{posting.name}", f"posting {posting.name!r} needs"
         if posting.prepayment is not None and posting.prepayment.rule:
-            at = f"clearing.{posting.name}.prepayment.rule"
-            yield from _value(rules, posting.prepayment.rule, at, "prepayment", f"posting {posting.name!r} needs")
+            yield from _value(rules, posting.prepayment.rule, f"{at}.prepayment.rule", "prepayment", who)
+        if posting.allowance:
+            yield from _value(rules, posting.allowance, f"{at}.allowance", "posting", who)
+            yield from _allowance(declared, rules.get(posting.allowance), f"{at}.allowance", who)
+
+
+def _allowance(declared: Declared, rule: Rule | None, at: str, who: str) -> Iterator[Finding]:
+    """It is asked before there is a case: nothing is there but the clock and, perhaps, the register."""
+    for name in rule.documents if rule else ():
+        document = declared.documents.get(name)
+        if document is None:
+            continue
+        held = document.class_name == "Moment" or (document.register and rule is not None and name in rule.optional)
+        if not held:
+            message = f"{who} {name!r} for its allowance: only the moment, and what a register may hold, is there"
+            yield Finding(at, "posting", message)
 
 
 def _value(rules: dict[str, Rule], wanted: str, at: str, code: str, who: str) -> Iterator[Finding]:

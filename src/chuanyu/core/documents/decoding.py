@@ -94,7 +94,7 @@ def _document(cls: type[Document], data: Any, at: str, errors: list[FieldError])
     names = [field.name for field in known]
     for key in data:
         if key not in names:
-            errors.append(FieldError(_join(at, str(key)[:60]), _unknown(str(key)[:60], names), "unknown"))
+            errors.append(FieldError(_join(at, str(key)[:60]), unknown(str(key)[:60], names), "unknown"))
     values: dict[str, Any] = {}
     for field in known:
         if len(errors) >= ERRORS:
@@ -239,7 +239,13 @@ def _bad_form(field: Field, zh: str, en: str) -> _Wrong:
     return _Wrong("form", f"{zh}{field.hint.zh}", f"{en} {field.hint.en}")
 
 
-def _unknown(key: str, names: list[str]) -> Text:
+def cell(field: Field, data: Any, errors: list[FieldError]) -> Any:
+    """The value of one field alone, for readers of long files; what is wrong goes to `errors`."""
+    return _value(field, data, field.name, errors)
+
+
+def unknown(key: str, names: list[str]) -> Text:
+    """What is said of a field that isn't there."""
     near = get_close_matches(key, names, n=1)
     zh = f"（是不是“{near[0]}”？）" if near else ""
     en = f" (did you mean “{near[0]}”?)" if near else ""

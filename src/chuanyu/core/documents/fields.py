@@ -52,6 +52,14 @@ Division = Annotated[str, _Division()]
 """A division code of GB/T 2260: six digits. Which place it was on a day is for `core.divisions` to say."""
 
 
+Share = Annotated[Decimal, msgspec.Meta(ge=0, le=1)]
+"""A share between 0 and 1, read as percent: 0.85 is 85 %."""
+
+
+Points = Annotated[Decimal, msgspec.Meta(ge=-1, le=1)]
+"""Percentage points added to a share or taken off it: -0.20 takes twenty points off, whatever they are taken off."""
+
+
 Time = Annotated[str, msgspec.Meta(pattern="(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", max_length=8)]
 """A time of day in legal time (Asia/Shanghai), like 21:59:59. Texts of this form compare as the times do."""
 

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+import os
 import pkgutil
 from typing import Any
 
@@ -19,9 +20,10 @@ def names() -> list[str]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`[NAME …] [--json]`."""
+    """`[NAME …] [--json] [--rows N]`."""
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(names())} (default: all)")
     parser.add_argument("--json", action="store_true", help="as one JSON object, {bench: {figure: value}}")
+    parser.add_argument("--rows", type=int, metavar="N", help="of the file that `taps` measures (default: a million)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
     known = names()
     if unknown := [name for name in options.names if name not in known]:
         raise cli.Stop(f"there is no bench “{unknown[0]}”; there are: {', '.join(known)}", 2)
+    if options.rows:
+        os.environ["CHUANYU_BENCH_TAPS"] = str(options.rows)
     figures: dict[str, dict[str, Any]] = {}
     for name in options.names or known:
         figures[name] = importlib.import_module(f"chuanyu.bench.{name}").run()

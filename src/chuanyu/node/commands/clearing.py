@@ -5,6 +5,7 @@ chuanyu clearing windows
 chuanyu clearing close medical_settlement/2025-03/sichuan/nhsa
 chuanyu clearing statement hrss/pension_transfer fund --csv > fund.csv
 chuanyu clearing bank answers.csv
+chuanyu clearing upload taps.csv --service transit_card --at sichuan
 """
 
 import argparse
@@ -13,8 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from chuanyu.node import cli
+from chuanyu.node.commands import _files
 
-HELP = "money between the nodes: audit, windows, statements of account, the banks' answers"
+HELP = "money between the nodes: audit, windows, statements of account, the banks' answers, files of rows"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,11 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     token.add_argument("agency", metavar="AGENCY", help="its code, e.g. transport")
     for verb in (lint, audit, windows, close, differences, statement, bank, token):
         cli.add_node(verb)
+    _files.add_arguments(verbs)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when all is well; 1 and the lines when not."""
     cli.django(options.at)
+    if options.verb in _files.VERBS:
+        return _files.run(options)
     verbs = {
         "lint": _lint,
         "audit": _audit,

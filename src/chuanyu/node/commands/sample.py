@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
+from pathlib import Path
 
 from chuanyu.core.service import NODES
 from chuanyu.node import cli
 
-HELP = "sample data: `load` it at a node, a made-up `history`, or a fresh resident for a `journey` of a service"
+HELP = "sample data: `load` it, a made-up `history`, a fresh resident for a `journey`, files of synthetic `taps` or `bills`"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,10 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     journey.add_argument("index", metavar="INDEX", type=int, help="which journey of its examples.yaml, from 0")
     journey.add_argument("--run", type=int, metavar="N", help="which run's resident; 0 is the one of the sample data")
     journey.add_argument("--at", choices=NODES, default=os.environ.get("CHUANYU_NODE"))
+    taps = subs.add_parser("taps", help="a CSV file of synthetic taps: one operator's day; no card in it exists")
+    bills = subs.add_parser(
+        "bills", help="JSON lines of synthetic hospital bills, line by line; no stay in it happened"
+    )
+    for maker in (taps, bills):
+        maker.add_argument("--rows", type=int, default=10_000, metavar="N", help="how many (default: %(default)s)")
+        maker.add_argument("--out", type=Path, required=True, metavar="FILE")
+        maker.add_argument("--seed", type=int, default=20250610, help="the same one gives the same file")
+    taps.add_argument("--operator", choices=NODES, default=NODES[1], help="whose terminals (default: %(default)s)")
+    taps.add_argument("--day", type=date.fromisoformat, help="default: today, the legal day")
+    taps.add_argument("--away", type=float, default=0.2, help="share of the other city's cards (default: %(default)s)")
+    taps.add_argument("--faults", type=float, default=0.0, help="share of rows that will not count (default: none)")
 
 
 def run(options: argparse.Namespace) -> int:
     """`journey` prints {"username", "password", "run"} as JSON."""
+    if options.what in ("taps", "bills"):
+        return _file(options)
     from chuanyu.node import samples
 
     try:
@@ -46,6 +62,31 @@ def run(options: argparse.Namespace) -> int:
             print(json.dumps(_at_both(options.service, options.index, options.run)))
     except (LookupError, samples.NoSamples) as error:
         raise cli.Stop(str(error)) from None
+    return 0
+
+
+def _file(options: argparse.Namespace) -> int:
+    from chuanyu.core import days
+    from chuanyu.node.samples import volume
+
+    if options.rows < 1:
+        raise cli.Stop("--rows must be 1 or more", 2)
+    if options.what == "bills":
+        lines = volume.bills(rows=options.rows, seed=options.seed)
+    else:
+        lines = volume.taps(
+            rows=options.rows,
+            operator=options.operator,
+            day=options.day or days.today(),
+            away=options.away,
+            faults=options.faults,
+            seed=options.seed,
+        )
+    try:
+        volume.write(lines, options.out, total=options.rows, progress=sys.stderr)
+    except OSError as error:
+        raise cli.Stop(f"{options.out} can't be written: {error.strerror}.") from None
+    print(f"{options.out}: {options.rows:,} synthetic {options.what}, made up by a program; nobody's data.")
     return 0
 
 

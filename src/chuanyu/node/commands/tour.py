@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 
 import msgspec
 
@@ -20,15 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Exit 0 when every step was as its examples.yaml says, 1 at the first that was not."""
     from chuanyu.node.place import Place
-    from chuanyu.node.tour import Lost, Step, Tour, services
+    from chuanyu.node.tour import Lost, Skipped, Step, Tour, services
 
-    steps: list[Step] = []
+    steps: list[Step | Skipped] = []
     try:
         tour = Tour({node: Place.load(node) for node in NODES})
         for service in services(options.services):
             for step in tour.walk(service):
                 steps.append(step)
-                if not options.json:
+                if isinstance(step, Skipped):
+                    said = f"- {step.journey}  only from {step.opens} to {step.closes}, legal time: skipped"
+                    print(said, file=sys.stderr if options.json else sys.stdout, flush=True)
+                elif not options.json:
                     print(
                         f"✓ {step.journey}  {step.reference}  {step.at} {step.who} {step.do} → {step.state}  {step.seconds:.1f} s",
                         flush=True,

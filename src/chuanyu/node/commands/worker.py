@@ -34,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
     from chuanyu.cases.actions import act_due, escalate
     from chuanyu.clearing import differences, posting, windows
+    from chuanyu.clearing.files import judging, pages, reconcile
     from chuanyu.exchange import inbox
     from chuanyu.identity import drafts
 
@@ -42,6 +43,10 @@ def run(options: argparse.Namespace) -> int:
         ("inbox", inbox.work, 0.0),
         ("posting", posting.work, 0.0),
         ("automatic steps", act_due, 0.0),
+        ("files", judging.work, 0.0),
+        ("pages", pages.work, 0.0),
+        ("adjusted rows", reconcile.tell, WINDOWS_EVERY),
+        ("rows of windows", reconcile.work, WINDOWS_EVERY),
         ("expiry", posting.expire, EXPIRE_EVERY),
         ("windows", windows.work, WINDOWS_EVERY),
         ("differences", differences.work, DIFFERENCES_EVERY),

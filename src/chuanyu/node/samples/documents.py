@@ -66,7 +66,8 @@ def plain(value: Any) -> Any:
 
 def agencies() -> set[str]:
     """Codes of the agencies that take part in a service."""
-    return {
+    files = {service.batch.agency for service in catalogue().values() if service.batch}
+    return files | {
         party.agency
         for service in catalogue().values()
         if service.procedure

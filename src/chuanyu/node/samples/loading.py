@@ -51,6 +51,10 @@ def _funds() -> None:
     there = {account.book for account in accounts() if account.entries}
     for service in catalogue().values():
         for posting in service.postings.values():
+            if service.batch is not None and service.batch.posts == posting.name:
+                if f"{service.batch.agency}/{service.key}" not in there:
+                    fund(agency=service.batch.agency, service=service.key, amount=OPENING, unit=posting.unit)
+                continue
             assert service.procedure is not None
             payer = service.procedure.parties.get(posting.payer)  # none: it comes from the applicant's own account
             if payer is None:

@@ -26,7 +26,10 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.numbers import Sex, make_person_number
 from chuanyu.core.outcomes import Kind, Outcome
 from chuanyu.core.parameters import Parameters
+from chuanyu.core.rules import decide
 from chuanyu.core.service import NODES, Act, Procedure, Service
+from chuanyu.delivery import ratings
+from chuanyu.delivery.models import Rating
 from chuanyu.identity import vault
 from chuanyu.identity.here import here
 from chuanyu.node.samples import check_allowed
@@ -48,6 +51,7 @@ OUTCOMES: dict[Kind, int] = {  # how likely each is, where the act has it
     "no_basis": 1,
     "duplicate": 1,
 }
+LEVELS = {"very_satisfied": 52, "satisfied": 30, "fairly_satisfied": 12, "dissatisfied": 4, "very_dissatisfied": 2}
 _json = msgspec.json.Encoder()
 
 
@@ -137,7 +141,7 @@ def _walk(random: Random, service: Service, case: Case, now: datetime, number: s
         act, outcome = chosen
         term = procedure.states[position.state].term
         allowed = int(getattr(Parameters(service.parameters, days.legal_day(at), case.filed_at), term)) if term else 10
-        at += timedelta(hours=max(2.0, random.lognormvariate(0, 0.7) * allowed * 0.55 * 24 * 7 / 5))
+        at += timedelta(hours=max(2.0, random.lognormvariate(0, 0.7) * allowed * 0.42 * 24 * 7 / 5))
         if at >= now:
             break
         step = Event(
@@ -237,6 +241,7 @@ def _write(batch: Iterable[Made]) -> int:
                 for step, head in one.events
             ),
         )
+        _rate(one.case for one in kept)
         _copy(
             "cases_casedocument",
             ("case_id", "sequence", "name", "digest", "body"),
@@ -247,6 +252,39 @@ def _write(batch: Iterable[Made]) -> int:
             ),
         )
     return len(kept)
+
+
+def _rate(cases: Iterable[Case]) -> None:
+    """One in three whose case was closed here rates it, by its level alone and anonymously; nobody said anything."""
+    rows = []
+    for case in cases:
+        random = Random(f"chuanyu rating {case.pk}")
+        if not case.final or case.filed_at != here() or random.random() > 1 / 3:
+            continue
+        start = catalogue()[case.service].procedure
+        assert start is not None
+        level = random.choices(list(LEVELS), list(LEVELS.values()))[0]
+        given = days.legal_day(case.since)
+        bad, due = _judged(level, given)
+        row = Rating(
+            token=ratings.seal(case.pk), service=case.service, level=level, bad=bad, on=given, due=due,
+            agency=case.parties[start.states[start.start_state].owner or ""],
+        )  # fmt: skip
+        if due and due < days.today():
+            row.result, row.answer, row.done = "explained", "（示例）", midnight()
+        rows.append(row)
+    Rating.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+@cache
+def _judged(level: str, day: date) -> tuple[bool, date | None]:
+    """Whether a rating is bad, and until when it is then to be looked into, by the service's own rules."""
+    service = catalogue()[ratings.SERVICE]
+    bad = bool(decide(service, "is_bad", {ratings.DOCUMENT: {"level": level}}, day, here()).outcome.value)
+    if not bad:
+        return False, None
+    due = decide(service, "call_back_by", {}, day, here()).outcome.value
+    return True, due if isinstance(due, date) else date.fromisoformat(str(due))
 
 
 def _copy(table: str, columns: tuple[str, ...], rows: Iterator[list[Any]]) -> None:

@@ -18,7 +18,7 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.exchange import queries as exchange
-from chuanyu.exchange.grants import ATTACHMENT, BUILT_IN, OWN_DATA_BASIS, Grant
+from chuanyu.exchange.grants import ATTACHMENT, BUILT_IN, OWN_DATA_BASIS, PORTALS, Grant
 from chuanyu.identity.access import actor
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import words
@@ -30,9 +30,13 @@ ACTIONS = {
     "case.attachment": Text("送附件", "send files"),
     "case.request": Text("请对方办一步", "ask the other side for a step"),
     "returned": Text("退回对方的报文", "return a message"),
+    "known_facts": Text("凭本人同意调取已知信息", "fetch what is known, on the person's consent"),
     "own_data": Text("问本人数据的使用记录", "ask who used a person's data"),
 }
-BASES = {OWN_DATA_BASIS: Text("《个人信息保护法》第45条", "Personal Information Protection Law, art. 45")}
+BASES = {
+    OWN_DATA_BASIS: Text("《个人信息保护法》第45条", "Personal Information Protection Law, art. 45"),
+    "consent": Text("本人同意", "The person's consent"),
+}
 SHOWN = 100  # messages of the console
 
 
@@ -115,7 +119,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     refused, service = request.GET.get("refused") == "1", word(request.GET.get("service", ""))
     known = catalogue()
     rows = [
-        (one, agency_name(one.to_agency if one.sent else one.from_agency), _name(one.service), _action(one.action),
+        (one, _other(one.to_agency if one.sent else one.from_agency), _name(one.service), _action(one.action),
          _papers(one.service, one.fields), _bases(one.service, one.basis))
         for one in exchange.last_messages(_key(request), refused=refused, service=service, limit=SHOWN)
     ]  # fmt: skip
@@ -155,11 +159,16 @@ def _key(request: HttpRequest) -> str:
 def _line(grant: Grant, other: str) -> Line:
     return Line(
         grant.id,
-        agency_name(other),
+        _other(other),
         [_action(action) for action in grant.actions],
         _bases(grant.service, grant.basis),
         _papers(grant.service, grant.fields),
     )
+
+
+def _other(key: str) -> Text:
+    """An agency by its key; the portals, which speak for residents, are none of the plan's."""
+    return PORTALS.get(key) or agency_name(key)
 
 
 def _name(service: str) -> Text:
@@ -177,7 +186,7 @@ def _bases(service: str, refs: Iterable[str]) -> list[Text]:
     found = []
     for ref in refs:
         said = words.source(known, ref) if known and ref.partition("#")[0] in known.basis else ""
-        found.append(Text(said, said) if said else BASES.get(ref, Text(ref, ref)))
+        found.append(Text(said, said) if said else BASES.get(ref.partition(":")[0], Text(ref, ref)))
     return found
 
 

@@ -5,7 +5,7 @@ The document is read as any program would read it; who may call an address is re
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from chuanyu.core.text import Text
 from chuanyu.identity.access import ACCESS, ROLES
 from chuanyu.portal.agency.agency import crumbs, rooms
 
-SAMPLE = "0193d0e5-7c00-7000-8000-000000000000"  # stands for any id in an address
+SAMPLE = "0193d0e5-7c00-7000-8000-0000000000a1"  # stands for any id in an address
 REF = "#/components/schemas/"
 ROLE_NAMES = {
     "public": Text("不用登录", "no sign-in needed"),
@@ -38,7 +38,7 @@ class Part:
     name: str
     type: Words
     required: bool
-    says: str = ""
+    says: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Operation:
     body_name: str
     answer: Words
     example: str
+    answered: str  # an example of the answer
 
 
 @dataclass(frozen=True)
@@ -111,38 +112,43 @@ def _operation(document: dict[str, Any], path: str, method: str, found: dict[str
     schema = found.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     name = schema.get("$ref", "").removeprefix(REF)
     body = document["components"]["schemas"][name] if name else schema
-    answer = found["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    content = found["responses"].get("200", {}).get("content", {}).get("application/json", {})
+    answer = content.get("schema", {})
     english = found.get("description") or found.get("summary", "")
     return Operation(
         id=found["operationId"].replace("_", "-"),
         method=method,
         path=path,
         says=Text(found.get("x-zh") or english, english),
-        roles=_roles(path),
+        roles=_roles(path, found.get("x-roles")),
         parameters=[
-            Part(each["name"], _type(each.get("schema", {})), each.get("required", False))
+            Part(each["name"], _type(each.get("schema", {})), each.get("required", False), _says(found, each["name"]))
             for each in found.get("parameters", ())
         ],
-        body=_parts(body),
+        body=[replace(part, says=_says(found, part.name)) for part in _parts(body)],
         body_name=name,
         answer=_type(answer) if answer else (("JSON", ""),),
-        example=_example(method, path, body),
+        example=_example(method, path, found.get("x-sent")),
+        answered=json.dumps(content["example"], ensure_ascii=False, indent=2) if "example" in content else "",
     )
 
 
-def _roles(path: str) -> list[Text]:
-    """Who the access table lets in."""
+def _says(operation: dict[str, Any], name: str) -> Text | None:
+    """What a parameter or a field of the body means."""
+    words = operation.get("x-parameters", {}).get(name)
+    return Text(**words) if words else None
+
+
+def _roles(path: str, fewer: list[str] | None) -> list[Text]:
+    """Who the access table lets in; `fewer`: of them those whom this operation of the address is for."""
     roles = ACCESS.get(resolve(re.sub(r"\{[^}]*\}", SAMPLE, path)).view_name, frozenset())
-    names = ["public"] if "public" in roles else [role for role in ROLES if role in roles]
+    names = ["public"] if "public" in roles else [role for role in ROLES if role in (fewer or roles)]
     return [ROLE_NAMES[role] for role in names]
 
 
 def _parts(schema: dict[str, Any]) -> list[Part]:
     required = set(schema.get("required", ()))
-    return [
-        Part(name, _type(each), name in required, each.get("description", ""))
-        for name, each in schema.get("properties", {}).items()
-    ]
+    return [Part(name, _type(each), name in required) for name, each in schema.get("properties", {}).items()]
 
 
 def _type(schema: dict[str, Any]) -> Words:
@@ -169,24 +175,15 @@ def _type(schema: dict[str, Any]) -> Words:
             return ((f"{kind} ({shape})" if shape else str(kind), ""),)
 
 
-def _example(method: str, path: str, body: dict[str, Any]) -> str:
+def _example(method: str, path: str, sent: dict[str, Any] | None) -> str:
     """A call one can try: with the node's own address, and the token where something is written."""
-    lines = [f"curl {settings.PLACE.portal_url}{path.replace('{key}', 'pension_transfer')}"]
+    for name, value in (("key", "pension_transfer"), ("case", SAMPLE), ("act", "accept")):
+        path = path.replace("{" + name + "}", value)
+    lines = [f"curl {settings.PLACE.portal_url}{path}"]
     if method != "GET":
         lines[0] = lines[0].replace("curl ", f"curl -X {method} ")
         lines.append('  -H "X-CSRFToken: $TOKEN" -H "Content-Type: application/json"')
-        needed = {name: _sample(body["properties"][name]) for name in body.get("required", ())}
-        lines.append(f"  -d '{json.dumps(needed, ensure_ascii=False)}'")
+        lines.append(f"  -d '{json.dumps(sent, ensure_ascii=False, indent=2)}'")
     if "public" not in ACCESS.get(resolve(re.sub(r"\{[^}]*\}", SAMPLE, path)).view_name, frozenset()):
         lines.insert(1, f'  -b "{settings.SESSION_COOKIE_NAME}=$SESSION"')
     return " \\\n".join(lines)
-
-
-def _sample(schema: dict[str, Any]) -> Any:
-    match schema.get("type"):
-        case "integer":
-            return 1
-        case "object":
-            return {}
-        case _:
-            return "…"

@@ -13,31 +13,22 @@ from django.views.decorators.http import require_http_methods
 from chuanyu.cases import queries
 from chuanyu.cases.views import Acted
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.documents import Choice, Division, Document, FieldError, Meta, Title
+from chuanyu.core.documents import Division, Document, FieldError, Meta, Title
 from chuanyu.core.numbers import NumberError, person_number
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
-from chuanyu.identity import presence, vault
+from chuanyu.identity import finding, presence, vault
 from chuanyu.identity.access import actor
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.presence import Present
-from chuanyu.portal import filing, forms
+from chuanyu.portal import filing, forms, purposes
 from chuanyu.portal.errors import Problem, problems
 from chuanyu.portal.known import known
+from chuanyu.portal.purposes import Purpose
+from chuanyu.portal.words import say
 
 SOUGHT, NEW, RECORD = "sought", "new", "record"  # the page's forms
 COUNTER = Text("窗口受理", "At the counter")
-
-
-class Purpose(Choice):
-    """Why a clerk looks somebody up."""
-
-    apply = "counter.apply", "本人到窗口申请办事", "Applying at the counter"
-    follow = "counter.follow", "本人到窗口查询、补正或撤回办件", "Asking about, correcting or withdrawing a case"
-    correct = "counter.correct", "本人到窗口更正登记信息", "Having a record corrected"
-
-
-PURPOSES = {str(each): each.text for each in Purpose}
 
 
 class Sought(Document):
@@ -87,7 +78,11 @@ def person(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def apply(request: HttpRequest, key: str) -> HttpResponse:
     held = presence.present(request)
-    return filing.form_page(request, _filing(request, key, held)) if held else _nobody(request)
+    if held is None:
+        return _nobody(request)
+    if _left_over(request, held):
+        return _somebody_else(request)
+    return filing.form_page(request, _filing(request, key, held))
 
 
 @require_http_methods(["GET", "POST"])
@@ -95,6 +90,8 @@ def check(request: HttpRequest, key: str) -> HttpResponse:
     held = presence.present(request)
     if held is None:
         return _nobody(request)
+    if _left_over(request, held):
+        return _somebody_else(request)
     done = filing.check_page(request, _filing(request, key, held))
     if not isinstance(done, Acted):
         return done
@@ -108,7 +105,10 @@ def _find(request: HttpRequest) -> HttpResponse:
     plain, errors = _read_sought(typed)
     if errors:
         return _search(request, typed, errors)
-    found = vault.find(plain["number"])
+    try:
+        found = finding.seek(plain["number"], actor=actor(request), purpose=plain["purpose"])
+    except finding.TooOften:
+        return _too_often(request, typed)
     if found is None:
         return _search(request, typed, unknown=True)
     presence.receive(request, found, purpose=plain["purpose"])
@@ -124,7 +124,13 @@ def _enrol(request: HttpRequest) -> HttpResponse:
         return _search(request, typed, errors)
     if wrong:
         return _search(request, typed, wrong, unknown=True)
-    made = vault.enrol(plain["number"], record["name"], record.get("household"))
+    name, household = record["name"], record.get("household")
+    try:
+        made = finding.register(
+            plain["number"], name=name, household=household, actor=actor(request), purpose=plain["purpose"]
+        )
+    except finding.TooOften:
+        return _too_often(request, typed)
     presence.receive(request, made, purpose=plain["purpose"])
     messages.success(request, gettext("已登记。"))
     return redirect("portal:person")
@@ -135,6 +141,8 @@ def _correct(request: HttpRequest) -> HttpResponse:
     held = presence.present(request)
     if held is None or held.purpose != Purpose.correct:
         return _nobody(request)
+    if _left_over(request, held):
+        return _somebody_else(request)
     typed = _typed(request.POST)
     record, wrong = forms.read(Record, typed, RECORD)
     if wrong:
@@ -185,7 +193,8 @@ def _here(
     begun = typed if typed is not None else {f"{RECORD}-name": shown.name}
     context = {
         "known": shown,
-        "purpose": PURPOSES.get(held.purpose),
+        "visit": held.visit,
+        "purpose": purposes.said(held.purpose),
         "rows": rows,
         "total": len(rows),
         "services": _services(who),
@@ -199,6 +208,24 @@ def _here(
 def _nobody(request: HttpRequest) -> HttpResponse:
     messages.info(request, gettext("窗口前现在没有申请人，请先查找。填了一半的申请还在，找到本人后接着填。"))
     return redirect("portal:person")
+
+
+def _left_over(request: HttpRequest, held: Present) -> bool:
+    """A form made for another visit than this one: it stayed open in another tab, or was gone back to."""
+    return request.method == "POST" and request.POST.get("visit", "") != held.visit
+
+
+def _somebody_else(request: HttpRequest) -> HttpResponse:
+    messages.warning(request, gettext("那一页是刚才那位申请人的，没有办。现在窗口前的是这位。"))
+    return redirect("portal:person")
+
+
+def _too_often(request: HttpRequest, typed: Mapping[str, str]) -> HttpResponse:
+    """Nothing is said of the number, known or not."""
+    messages.error(request, say(finding.TOO_OFTEN))
+    answer = _search(request, {f"{SOUGHT}-purpose": typed.get(f"{SOUGHT}-purpose", "")})
+    answer.status_code = 429
+    return answer
 
 
 def _typed(sent: Mapping[str, Any]) -> dict[str, str]:
@@ -227,5 +254,6 @@ def _filing(request: HttpRequest, key: str, held: Present) -> filing.Filing:
         form=reverse("portal:person_apply", args=[key]),
         check=reverse("portal:person_check", args=[key]),
         leave=back,
+        visit=held.visit,
         crumbs=((back, COUNTER), (reverse("portal:guide", args=[key]), service.name)),
     )

@@ -14,11 +14,11 @@ from django.utils.translation import gettext
 from chuanyu.cases import queries
 from chuanyu.cases.views import DoneView
 from chuanyu.core import days
-from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
 from chuanyu.identity.queries import looks
-from chuanyu.portal.counter.person import PURPOSES
+from chuanyu.portal import purposes
+from chuanyu.portal.tables import harmless
 from chuanyu.portal.templatetags.portal import outcome_words
 from chuanyu.portal.words import say
 
@@ -51,7 +51,7 @@ def shift(request: HttpRequest) -> HttpResponse:
         "done": done,
         "lines": _lines(done),
         "cases": len({each.case for each in done}),
-        "looks": [(_purpose(purpose), people) for purpose, people in looks(who, since, since + timedelta(days=1))],
+        "looks": [(purposes.said(purpose), people) for purpose, people in looks(who, since, since + timedelta(days=1))],
         "crumbs": [("", Text("当日小结", "The day's work"))],
     }
     return render(request, "portal/counter/shift.html", context)
@@ -73,18 +73,11 @@ def _csv(done: list[DoneView], day: date) -> HttpResponse:
     )
     for each in reversed(done):
         when = f"{localtime(each.at):%Y-%m-%d %H:%M:%S}"
-        table.writerow(
-            [when, each.reference, say(each.name), say(each.title), outcome_words(each.outcome), say(each.state_title)]
-        )
+        said = [say(each.name), say(each.title), outcome_words(each.outcome), say(each.state_title)]
+        table.writerow([when, each.reference, *map(harmless, said)])
     answer = HttpResponse("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="shift-{day.isoformat()}.csv"'
     return answer
-
-
-def _purpose(key: str) -> Text:
-    """What a look was for: a purpose of the counter, or the service of the case that was opened."""
-    service = catalogue().get(key)
-    return PURPOSES.get(key) or (service.name if service else Text(key, key))
 
 
 def _day(text: str) -> date:

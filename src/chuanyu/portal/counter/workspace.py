@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from chuanyu.cases import actions, holding, queries
+from chuanyu.cases import actions, bills, holding, queries
 from chuanyu.cases.errors import NO_SUCH_STEP, CaseError
 from chuanyu.cases.views import ActView, CaseView, Foreseen
 from chuanyu.core.catalogue import catalogue
@@ -53,6 +53,11 @@ class Desk:
     sends_back: bool  # it hands the case back to the applicant with what to mend
 
     @property
+    def turns_down(self) -> bool:
+        """The rule will not let it through on the papers at hand: the button says so."""
+        return self.foreseen is not None and self.foreseen.outcome not in ("accept", "value")
+
+    @property
     def go(self) -> str:
         """Where a clerk who wants to take the step lands: on its button, or above what is to be filled in first."""
         return f"act-{self.act.name}" if self.asked.sheets or self.act.note else f"go-{self.act.name}"
@@ -70,7 +75,7 @@ def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
         return redirect(back)
     chosen = next((each for each in found.acts if each.name == name), None)
     if chosen is None:
-        return refused(request, CaseError("no_such_step", NO_SUCH_STEP), back=back)
+        return _overtaken(request, found) or refused(request, CaseError("no_such_step", NO_SUCH_STEP), back=back)
     asked = steps.asked(request, found, chosen)
     if asked.editing or asked.problems:
         return _page(request, found, asked, status=200 if asked.editing else 422)
@@ -88,6 +93,8 @@ def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     except CaseError as error:
         if error.fields:
             return _page(request, found, asked.with_errors(error), status=422)
+        if error.code in ("moved_on", "closed"):
+            return _overtaken(request, _seen(request, case)) or refused(request, error, back=back)
         return refused(request, error, back=back)
     said = {"act": words.say(chosen.title), "case": found.reference}
     if done.request:
@@ -100,23 +107,45 @@ def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     return HttpResponseRedirect(f"{back}?next={after}" if after else back)
 
 
+def _overtaken(request: HttpRequest, now: CaseView) -> HttpResponse | None:
+    """Somebody took a step since this page was opened, or the same form came twice: what was done, and the case as it is.
+
+    None when nothing has happened since: then the step is simply none of this state's.
+    """
+    expects = request.POST.get("expects", "")
+    if expects == str(now.sequence) or not now.steps:
+        return None
+    last = now.steps[-1]
+    said = {"time": words.moment(last.at), "act": words.say(last.title)}
+    messages.warning(
+        request, gettext("这个办件在 %(time)s 已经办了“%(act)s”。您这一步没有重复办理，下面是现在的情况。") % said
+    )
+    return _page(request, now, None, status=409, written=request.POST.get("note", "").strip())
+
+
 @require_POST
 def file(request: HttpRequest, case: UUID) -> HttpResponse:
     return steps.add_file(request, case, back=reverse("portal:workspace", args=[case]))
 
 
-def _page(request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, status: int = 200) -> HttpResponse:
+def _page(
+    request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, status: int = 200, written: str = ""
+) -> HttpResponse:
     service = catalogue().get(case.service)
     who = actor(request)
+    sheets, explained = steps.papers_of(case, service), {*bills.names(case), *bills.told(case)}
     desks = [_desk(request, case, service, each, typed) for each in case.acts]
     context = {
         "case": case,
         "service": service,
         "tone": river.tone(service, case.state),
         "bends": river.course(case),
-        "sheets": steps.papers_of(case, service),
+        "sheets": [paper for paper in sheets if paper.view.name not in explained],
+        "folded": [paper for paper in sheets if paper.view.name in bills.told(case)],
+        "bills": bills.bills(case),
         "known": known(case.person, service=case.service, who=who, trace=str(case.id)),
         "desks": [desk for desk in desks if not desk.stands_in],
+        "written": written,  # a sentence that was not sent, for the clerk to keep
         "stand_ins": [desk for desk in desks if desk.stands_in],
         "problems": typed.problems if typed else [],
         "link": exchange.link_state() if case.queued else None,

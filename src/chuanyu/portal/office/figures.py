@@ -12,22 +12,23 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
 from chuanyu.delivery.queries import ClauseView
+from chuanyu.identity.here import here
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import tables, words
 from chuanyu.portal.tables import Cell, Chart, Column, Table
-from chuanyu.portal.templatetags.portal import place, sign, tag
-from chuanyu.watch.queries import Flow, OnTime, Scorecard, Snapshot
-from chuanyu.watch.suppression import Shown, together
+from chuanyu.portal.templatetags.portal import sign, tag
+from chuanyu.watch.queries import Flow, OnTime, Satisfied, Scorecard, Snapshot
+from chuanyu.watch.suppression import together
 
 ENDS = {"": Text("在办", "Under way"), "done": Text("办成", "Granted"), "refused": Text("不予办理", "Refused"),
         "withdrawn": Text("本人撤回", "Withdrawn")}  # fmt: skip
 FIRST = 25  # rows of a long table before all are asked for
 NO_REASON = Text("未注明理由", "No reason given")
 NOTES = (
-    _("数字截至前一日24时，按提交日期统计；两地都经手的办件，两边各有一份。"),
+    _("数字截至前一日24时，按提交日期统计；办件只计在提交地，所以两地的数字可以相加。"),
     _("人数类数字四舍五入到10，少于10的不显示；凡能用减法推出小数字的，相邻数字一并不显示（“—”）。"),
     _("用时自提交之日起算，到作出决定之日止，按工作日计，含申请人补正的时间；撤回的不计。"),
-    _("按期率由公布的数字推出，数字小时只能给出范围。"),
+    _("按期率、满意率由公布的数字推出，数字小时只能给出范围；没有评价的不计入满意率。"),
 )
 
 
@@ -43,7 +44,6 @@ def scorecards(cards: Iterable[Scorecard]) -> Table:
         caption=_("各事项成效"),
         columns=(
             Column("service", _("事项")),
-            Column("clause", _("条"), "num"),
             Column("filed", _("收件"), "num"),
             Column("open", _("在办"), "num"),
             Column("decided", _("已作决定"), "num"),
@@ -52,6 +52,7 @@ def scorecards(cards: Iterable[Scorecard]) -> Table:
             Column("promise", _("承诺"), "num"),
             Column("kept", _("是否兑现"), "tight"),
             Column("median", _("用时中位数（工作日）"), "num"),
+            Column("satisfied", _("满意率"), "num"),
         ),
         rows=[_scorecard(card) for card in cards],
         chart=Chart("service", ("filed",), lying=True),
@@ -64,7 +65,6 @@ def _scorecard(card: Scorecard) -> list[Cell]:
     promise = service.promise if service else None
     return [
         tables.text(service_name(card.service), href=reverse("portal:scorecard", args=[card.service])),
-        tables.number(service.clause) if service else Cell("—"),
         tables.count(card.filed),
         tables.count(card.ends[""]),
         tables.count(card.decided),
@@ -73,15 +73,17 @@ def _scorecard(card: Scorecard) -> list[Cell]:
         Cell(words.amount(promise.share, "ratio"), float(promise.share)) if promise else Cell("—"),
         verdict(card.on_time),
         Cell("—") if card.median is None else tables.number(card.median),
+        share(card.satisfied),
     ]
 
 
-def share(found: OnTime | None) -> Cell:
+def share(found: OnTime | Satisfied | None) -> Cell:
     """A share, or the span that the published counts leave."""
     if found is None:
         return Cell("—")
     low, high = words.percent(found.low), words.percent(found.high)
-    return Cell(low if low == high else f"{low}–{high}", float((found.low + found.high) / 2))
+    middle = float((found.low + found.high) / 2)
+    return Cell(low, round(middle, 2)) if low == high else Cell(f"{low}–{high}", middle, rank=True)
 
 
 def verdict(found: OnTime | None) -> Cell:
@@ -90,10 +92,10 @@ def verdict(found: OnTime | None) -> Cell:
         return Cell("—")
     said, tone, value = {
         True: (gettext("兑现"), "done", 2),
-        None: (gettext("数字太小，难定"), "quiet", 1),
+        None: (gettext("难以判定"), "quiet", 1),
         False: (gettext("未兑现"), "stop", 0),
     }[found.met]
-    return Cell(said, value, html=tag(tone, said))
+    return Cell(said, value, html=tag(tone, said), rank=True)
 
 
 def months(card: Scorecard) -> Table:
@@ -140,17 +142,6 @@ def reasons(card: Scorecard) -> Table:
     )
 
 
-def provinces(card: Scorecard) -> Table:
-    """Where they were filed."""
-    return Table(
-        key="provinces",
-        caption=_("提交地"),
-        columns=(Column("node", _("提交地")), Column("count", _("件数"), "num")),
-        rows=[[Cell(words.say(words.NODES[n]), n, html=place(n)), tables.count(card.filed_at[n])] for n in NODES],
-        quiet=True,
-    )
-
-
 def flows(found: Iterable[Flow]) -> Table:
     """A row per pair of places."""
     return Table(
@@ -159,7 +150,7 @@ def flows(found: Iterable[Flow]) -> Table:
         columns=(
             Column("origin", _("从")),
             Column("target", _("到")),
-            Column("count", _("办件"), "num"),
+            Column("count", _("件数"), "num"),
         ),
         rows=[[_end_of(one.origin), _end_of(one.target), tables.count(one.count)] for one in found],
         first=FIRST,
@@ -170,11 +161,22 @@ def flows(found: Iterable[Flow]) -> Table:
 def _end_of(code: str) -> Cell:
     name = words.place_name(code)
     node = "chongqing" if code.startswith("50") else "sichuan"
-    return Cell(name, name, html=format_html("{} {}", sign(node), name))
+    return Cell(name, name, html=format_html("{}\u00a0{}", sign(node), name))
+
+
+def late(found: Iterable[Holder]) -> Table:
+    """Who has something late, and since when: without counts, so that it may leave the office."""
+    return Table(
+        key="late",
+        caption=_("有逾期办件的单位"),
+        columns=(Column("agency", _("单位")), Column("oldest", _("最早的期限"), "tight")),
+        rows=[[_agency(one.agency), tables.day(one.oldest)] for one in found if one.late],
+        quiet=True,
+    )
 
 
 def holders(found: Iterable[Holder]) -> Table:
-    """With whom open cases lie, exactly and now."""
+    """With whom open cases lie, exactly and now: for the office's own eyes, and in no file."""
     return Table(
         key="holders",
         caption=_("现在在谁手里"),
@@ -199,11 +201,11 @@ def holders(found: Iterable[Holder]) -> Table:
 
 def _agency(key: str) -> Cell:
     name = words.say(agency_name(key))
-    return Cell(name, name, html=format_html("{} {}", sign(key.partition("/")[0]), name))
+    return Cell(name, name, html=format_html("{}\u00a0{}", sign(key.partition("/")[0]), name))
 
 
 def clauses(plan: Iterable[ClauseView], snapshot: Snapshot) -> Table:
-    """The plan by clause and province: who leads, what works, how much it is used at either side."""
+    """The plan by clause and province: who leads, what works, how much it is used here."""
     return Table(
         key="plan",
         caption=_("行动方案：按条、按地方"),
@@ -213,7 +215,7 @@ def clauses(plan: Iterable[ClauseView], snapshot: Snapshot) -> Table:
             *(Column(f"leads_{node}", _lead(node), sortable=False) for node in NODES),
             Column("working", _("可用的系统"), "num"),
             Column("total", _("要建的系统"), "num"),
-            *(Column(f"filed_{node}", _filed(node), "num") for node in NODES),
+            Column("filed", _filed(here()), "num"),
         ),
         rows=[_clause(clause, snapshot) for clause in plan],
         quiet=True,
@@ -243,9 +245,5 @@ def _clause(clause: ClauseView, snapshot: Snapshot) -> list[Cell]:
         *(tables.text(leads[node]) for node in NODES),
         tables.number(clause.working),
         tables.number(clause.total),
-        *(tables.count(_used(cards, node)) if cards else Cell("—") for node in NODES),
+        tables.count(together([card.filed for card in cards])) if cards else Cell("—"),
     ]
-
-
-def _used(cards: list[Scorecard], node: str) -> Shown:
-    return together([card.filed_at[node] for card in cards])

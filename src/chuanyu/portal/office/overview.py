@@ -1,5 +1,7 @@
 """The office's first look: what lies with whom, what is late, what did not arrive, how the plan stands."""
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.html import format_html
@@ -27,9 +29,9 @@ def office(request: HttpRequest) -> HttpResponse:
     """What needs a person first, then the figures."""
     snapshot, clauses = watch.snapshot(), delivery.plan()
     held = standing.holders()
-    holders = tables.sorted_as_asked(request, figures.holders(held))
+    holders = replace(tables.sorted_as_asked(request, figures.holders(held)), csv="")  # exact: it stays on the page
     plan = tables.sorted_as_asked(request, figures.clauses(clauses, snapshot))
-    if file := tables.asked_file(request, (holders, plan)):
+    if file := tables.asked_file(request, (plan,)):
         return file
     late = cases.overdue(limit=5)
     context = {
@@ -84,7 +86,7 @@ def _late(row: RowView) -> list[Cell]:
         tables.text(row.reference),
         tables.text(row.name),
         Cell(state, state, html=tag(river.tone(catalogue().get(row.service), row.state), state)),
-        Cell(owner, owner, html=format_html("{} {}", sign(row.owner_node), owner)),
+        Cell(owner, owner, html=format_html("{}\u00a0{}", sign(row.owner_node), owner)),
         tables.day(row.due),
         tables.number(-days.working_days_between(days.today(), row.due)),
     ]

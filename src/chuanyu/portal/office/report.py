@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from chuanyu.cases import figures as standing
@@ -26,7 +27,7 @@ def report(request: HttpRequest) -> HttpResponse:
     made = [tables.sorted_as_asked(request, table) for table in _tables(snapshot)]
     if file := tables.asked_file(request, made):
         return file
-    plan, services, flows, holders = made
+    plan, services, flows, late = made
     reasons = [(figures.service_name(card.service), _reasons(card)) for card in snapshot.scorecards if card.reasons]
     title, number = delivery.about()
     context = {
@@ -37,8 +38,8 @@ def report(request: HttpRequest) -> HttpResponse:
         "services": services,
         "reasons": reasons,
         "flows": flows,
-        "holders": holders,
-        "map": map.of_flows(_("两地之间的往来，按县"), snapshot.flows) if snapshot.flows else None,
+        "late": late,
+        "map": SimpleLazyObject(lambda: map.of_flows(_("两地之间的往来，按县"), snapshot.flows)),
         "letters": len(exchange.dead_letters()),
         "notes": figures.NOTES,
         "crumbs": [("", REPORT)],
@@ -82,5 +83,5 @@ def _tables(snapshot: Snapshot) -> list[Table]:
         figures.clauses(delivery.plan(), snapshot),
         figures.scorecards(snapshot.scorecards),
         figures.flows(snapshot.flows),
-        figures.holders(standing.holders()),
+        figures.late(standing.holders()),
     ]

@@ -2,6 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from chuanyu.core.catalogue import catalogue
@@ -30,9 +31,9 @@ def scorecard(request: HttpRequest, key: str) -> HttpResponse:
     card = snapshot.scorecard(key)
     if card is None:
         raise Http404
-    made = (figures.months(card), figures.ends(card), figures.reasons(card), figures.provinces(card))
-    months, ends, reasons, provinces = (tables.sorted_as_asked(request, table) for table in made)
-    if file := tables.asked_file(request, (months, ends, reasons, provinces)):
+    made = (figures.months(card), figures.ends(card), figures.reasons(card))
+    months, ends, reasons = (tables.sorted_as_asked(request, table) for table in made)
+    if file := tables.asked_file(request, (months, ends, reasons)):
         return file
     service = catalogue().get(key)
     context = {
@@ -42,12 +43,13 @@ def scorecard(request: HttpRequest, key: str) -> HttpResponse:
         "promise": service.promise if service else None,
         "share": figures.share(card.on_time),
         "verdict": figures.verdict(card.on_time),
+        "satisfied": figures.share(card.satisfied),
+        "rated": words.count(card.satisfied.rated) if card.satisfied else "",
         "filed": words.count(card.filed),
         "decided": words.count(card.decided),
         "months": months,
         "ends": ends,
         "reasons": reasons,
-        "provinces": provinces,
         "snapshot": snapshot,
         "notes": figures.NOTES,
         "crumbs": [("/office/services/", SCORECARDS), ("", Text(figures.service_name(key), figures.service_name(key)))],
@@ -63,7 +65,7 @@ def flows(request: HttpRequest) -> HttpResponse:
         return file
     context = {
         "table": table,
-        "map": map.of_flows(_("两地之间的往来，按县"), snapshot.flows) if snapshot.flows else None,
+        "map": SimpleLazyObject(lambda: map.of_flows(_("两地之间的往来，按县"), snapshot.flows)),
         "snapshot": snapshot,
         "notes": figures.NOTES[:2],
         "crumbs": [("", FLOWS)],

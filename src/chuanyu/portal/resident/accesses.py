@@ -1,11 +1,13 @@
-"""Who used my data: every message about this person that carried documents, by the logs of both nodes."""
+"""Who used my data: every message about this person that carried documents, by the logs of both nodes; and every look."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
+from chuanyu.cases import queries as cases
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
@@ -13,8 +15,14 @@ from chuanyu.exchange import queries
 from chuanyu.exchange.grants import PORTALS
 from chuanyu.exchange.own_data import Access
 from chuanyu.identity.access import actor
+from chuanyu.identity.here import here
+from chuanyu.identity.looks import Look
 from chuanyu.identity.queries import agency_name
-from chuanyu.portal import words
+from chuanyu.portal import purposes, words
+
+SHOWN = 100  # lines of looks on the page
+PERSON = Text("您的受托人，或您邀请的受托人", "Somebody you asked to act for you")
+LEFT = Text("本地工作人员（已离岗）", "Staff here who have since left")
 
 
 @dataclass(frozen=True)
@@ -32,12 +40,25 @@ class Line:
     logs: str
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The looks of one agency on one day, in words. `case`: None for one of the other node, whose page is there."""
+
+    look: Look
+    who: Text
+    purpose: Text
+    reference: str
+    case: UUID | None
+
+
 def accesses(request: HttpRequest) -> HttpResponse:
     who = actor(request)
-    lines = [_line(access) for access in queries.accesses(who.person)] if who.person else []
+    used = queries.used(who.person) if who.person else queries.Used(accesses=[], looks=[], there=True)
     context = {
-        "lines": lines,
-        "missing": any(line.logs == "unknown" for line in lines),
+        "lines": [_line(access) for access in used.accesses],
+        "seen": [_seen(look) for look in used.looks[:SHOWN]],
+        "more": len(used.looks) > SHOWN,
+        "missing": not used.there,
         "crumbs": [("", Text("谁用过我的数据", "Who used my data"))],
     }
     return render(request, "portal/resident/accesses.html", context)
@@ -53,6 +74,20 @@ def _basis(service: Service | None, key: str) -> str:
     if key.startswith("consent:"):
         return gettext("您的同意")
     return words.source(service, key) if service else key
+
+
+def _seen(look: Look) -> Seen:
+    case = _uuid(look.trace)
+    who = agency_name(look.agency) if look.agency else PERSON if look.by == "person" else LEFT
+    reference = cases.reference_of(case) if case else ""
+    return Seen(look, who, purposes.said(look.purpose), reference, case if look.node == here() else None)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _line(access: Access) -> Line:

@@ -92,7 +92,13 @@ def sent(request: HttpRequest, case: UUID) -> HttpResponse:
         found = queries.view(case, actor(request))
     except CaseError:
         raise Http404 from None
-    context = {"case": found, "crumbs": [(reverse("portal:my_cases"), Text("我的办件", "My cases")), ("", found.name)]}
+    service = catalogue().get(found.service)
+    fetches = service is not None and any(spec.register for spec in service.documents.values())
+    context = {
+        "case": found,
+        "fetches": fetches,
+        "crumbs": [(reverse("portal:my_cases"), Text("我的办件", "My cases")), ("", found.name)],
+    }
     return render(request, "portal/resident/sent.html", context)
 
 

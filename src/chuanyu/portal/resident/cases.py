@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from chuanyu.cases import actions, queries
+from chuanyu.cases import actions, bills, queries
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import ActView, CaseView
 from chuanyu.core.canonical import digest
@@ -47,12 +47,16 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
     asks_again = bool(request.headers.get("HX-Request"))
     if asks_again and request.GET.get("seen") == looks:
         return HttpResponse(status=204)  # nothing new: what is open on the page stays open
+    papers, explained = steps.papers_of(found, service), {*bills.names(found), *bills.told(found)}
     context = {
         "case": found,
         "service": service,
         "looks": looks,
         "bends": river.course(found),
-        "sheets": steps.papers_of(found, service),
+        "sheets": [paper for paper in papers if paper.view.name not in explained],
+        "folded": [paper for paper in papers if paper.view.name in bills.told(found)],
+        "bills": bills.bills(found),
+        "mine": True,
         "link": link,
         "tone": river.tone(service, found.state),
         "may_object": found.service != "public_opinion" and actor(request).covers("public_opinion"),

@@ -9,6 +9,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
 from chuanyu.cases import eligibility
@@ -27,6 +28,7 @@ from chuanyu.portal.errors import problems
 from chuanyu.portal.known import Known, known
 
 
+@cache_control(no_store=True)  # what visitors say of themselves stays on no shared screen
 @require_http_methods(["GET", "POST"])
 def eligible(request: HttpRequest, key: str) -> HttpResponse:
     """The questions; answered, what the rule says, with its source and the way on."""

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, get_type_hints
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import mark_safe
 
 from chuanyu.cases import diagram, eligibility, queries
@@ -13,6 +14,7 @@ from chuanyu.cases.views import RowView
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import Field, fields
+from chuanyu.core.money import Amount, Money
 from chuanyu.core.parameters import Parameter, Value
 from chuanyu.core.service import NODES, DocumentSpec, Reason, Service
 from chuanyu.core.text import Text
@@ -60,6 +62,7 @@ class Example:
     name: Text
     on: date | None
     node: str
+    made: list[papers.Line]  # a document the rule gives, instead of `value`
     papers: list[tuple[Text, list[papers.Line]]]
     outcome: str
     value: str
@@ -81,23 +84,30 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
     service = catalogue().get(key)
     if service is None:
         raise Http404
-    parties = river.owners(service.procedure, here()) if service.procedure else {}
-    sheets = [_sheet(spec, parties) for spec in service.documents.values() if spec.by != "node"]
+    # the article is the same for everybody: the template keeps it, and only then what it needs is worked out
+    later: Any = SimpleLazyObject
+    parties = later(lambda: river.owners(service.procedure, here()) if service.procedure else {})
+    sheets = later(lambda: [_sheet(spec, parties) for spec in service.documents.values() if spec.by != "node"])
+    asked = later(lambda: [sheet for sheet in sheets if sheet.by == "applicant"])
     context = {
         "service": service,
         "crumbs": [("/services/", Text("办事", "Services")), ("", service.name)],
+        "today": days.today(),
         "chapter": words.CHAPTERS.get(service.chapter),
-        "bends": river.planned(service, here()),
-        "asked": [sheet for sheet in sheets if sheet.by == "applicant" and _at_start(service, sheet)],
-        "asked_later": [sheet for sheet in sheets if sheet.by == "applicant" and not _at_start(service, sheet)],
-        "fetched": [sheet for sheet in sheets if sheet.by != "applicant"],
-        "drawing": _drawing(service, parties),
-        "table": _table(service, parties),
-        "parameters": [_sides(parameter) for parameter in service.parameters.values()],
+        "bends": later(lambda: river.planned(service, here())),
+        "asked": later(lambda: [sheet for sheet in asked if _at_start(service, sheet)]),
+        "asked_later": later(lambda: [sheet for sheet in asked if not _at_start(service, sheet)]),
+        "fetched": later(lambda: [sheet for sheet in sheets if sheet.by != "applicant"]),
+        "drawing": later(lambda: _drawing(service, parties)),
+        "table": later(lambda: _table(service, parties)),
+        "automatic": later(
+            lambda: bool(service.procedure and any(row.auto for row in diagram.table(service.procedure)))
+        ),
+        "parameters": later(lambda: [_sides(parameter) for parameter in service.parameters.values()]),
         "nodes": list(NODES),
-        "examples": examples(service),
+        "examples": later(lambda: examples(service)),
         "reasons": [reason for reason in service.reasons.values() if reason.remedy],
-        "length": _length(service),
+        "length": later(lambda: _length(service)),
         "leads": _leads(service),
         "mine": _mine(request, service),
         "foreseeable": eligibility.question(service) is not None,
@@ -116,21 +126,31 @@ def _example(service: Service, row: dict[str, Any]) -> Example:
     expect = row.get("expect", {})
     rule = service.rules.get(row["rule"])
     unit = next((posting.unit for posting in service.postings.values() if rule and posting.name == rule.name), "")
+    unit = unit or ("CNY" if _given(service, row["rule"]) in (Money, Amount) else "")
     value = expect.get("value")
+    made = value if isinstance(value, dict) else None
     return Example(
         name=words.pair(row["name"]),
         on=date.fromisoformat(str(row["as_of"])) if row.get("as_of") else None,
         node=row.get("at", ""),
         papers=[
-            (papers.title(service.documents.get(name), name), papers.lines(_class(service, name), body))
+            (papers.title(service.documents.get(name), name), papers.lines(_class(service, name), body, service))
             for name, body in row.get("given", {}).items()
             if body
         ],
         outcome=expect.get("outcome", ""),
-        value="" if value is None else words.amount(value, unit) if unit else _result(value),
+        made=papers.lines(_given(service, row["rule"]), made, service) if made else [],
+        value="" if value is None or made is not None else words.amount(value, unit) if unit else _result(value),
         reason=service.reasons.get(expect.get("reason", "")),
         ref=expect.get("ref", ""),
     )
+
+
+def _given(service: Service, rule: str) -> Any:
+    """The class of the document a rule gives."""
+    if rule in service.documents:
+        return service.documents[rule].cls
+    return get_type_hints(service.rules[rule].function).get("return") if rule in service.rules else None
 
 
 def _result(value: Any) -> str:
@@ -169,9 +189,19 @@ def _table(service: Service, parties: dict[str, Text]) -> list[Step]:
         return []
     applicant = Text("申请人", "Applicant")
     return [
-        Step(row, applicant if row.by == "applicant" else parties.get(row.by, row.by), row.term or "")
+        Step(row, applicant if row.by == "applicant" else _who(row, parties), row.term or "")
         for row in diagram.table(service.procedure)
     ]
+
+
+def _who(row: diagram.Row, parties: dict[str, Text]) -> Text | str:
+    """The agency, or its system where nobody has to do anything."""
+    agency = parties.get(row.by, Text(row.by, row.by))
+    if not row.auto:
+        return agency
+    if row.timed:
+        return Text(f"{agency.zh}的系统，到时自动", f"The system of {agency.en}, when the time has come")
+    return Text(f"{agency.zh}的系统，自动", f"The system of {agency.en}, by itself")
 
 
 def _sides(parameter: Parameter) -> Sides:

@@ -1,4 +1,4 @@
-"""What is mine: one page that leads everywhere, messages, papers and money."""
+"""What is mine: one page that leads everywhere, messages and papers."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,6 @@ from django.shortcuts import render
 from chuanyu.cases import own, queries
 from chuanyu.cases.views import RowView
 from chuanyu.core.catalogue import catalogue
-from chuanyu.core.money import Money
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.delivery import ratings
@@ -50,7 +49,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     who, user = actor(request), request.user
     seen = getattr(user, "messages_seen", None)
     found = own.messages(who, seen=seen)
-    if not who.acts_for_another:
+    if not who.acts_for_another and _opened(request):
         actions.see_messages(who)
     context = {
         "crumbs": [("", Text("消息", "Messages"))],
@@ -62,21 +61,16 @@ def messages(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/resident/messages.html", context)
 
 
+def _opened(request: HttpRequest) -> bool:
+    """Whether a person opened this page: no program that fetches ahead, no page of another site that points here."""
+    ahead = request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or ""
+    elsewhere = request.headers.get("Sec-Fetch-Site") == "cross-site"
+    return request.method == "GET" and not ahead.startswith("prefetch") and not elsewhere
+
+
 def papers(request: HttpRequest) -> HttpResponse:
     """Certificates, levels and credits carried over the border. There are none until the first is issued."""
     return render(request, "portal/resident/papers.html", {"crumbs": [("", Text("我的证照", "My papers"))]})
-
-
-def money(request: HttpRequest) -> HttpResponse:
-    """Every transfer of this person's cases, and what was posted altogether."""
-    found = own.money(actor(request))
-    posted = [row.transfer for row in found if row.transfer.status == "posted"]
-    totals = {
-        unit: str(sum((Money.parse(each.amount) for each in posted if each.unit == unit), start=Money(0)))
-        for unit in dict.fromkeys(each.unit for each in posted)
-    }
-    context = {"crumbs": [("", Text("我的资金", "My money"))], "found": found, "totals": totals.items()}
-    return render(request, "portal/resident/money.html", context)
 
 
 def to_rate(rows: list[RowView]) -> list[tuple[RowView, str]]:

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
 from chuanyu.core.catalogue import catalogue
@@ -17,11 +18,12 @@ from chuanyu.portal.errors import problems
 from chuanyu.portal.words import day, say
 
 
+@cache_control(no_store=True)
 @require_http_methods(["GET", "POST"])
 def rate(request: HttpRequest, token: str) -> HttpResponse:
     """The five levels; given, thanks, and for a bad one until when somebody looks into it."""
     try:
-        case = ratings.rateable(token)
+        case = ratings.rateable(token, actor=visitor(request))
     except RatingError as error:
         if error.code == "not_found":
             raise Http404 from None

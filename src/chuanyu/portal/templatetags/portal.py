@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
+from functools import cache, lru_cache
 from typing import Any
 
 import segno
@@ -26,6 +27,7 @@ for reader in (words.say, words.day, words.moment, words.money, words.count):
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """One of static/icons.svg; decoration, so the words beside it must say the same."""
     href = f"{static('icons.svg')}#{name}"
@@ -77,12 +79,6 @@ def certainty(name: str) -> SafeString:
     return format_html('<span class="certainty {}">{}</span>', name, words.say(text) if text else name)
 
 
-@register.filter
-def bare(value: Any) -> str:
-    """A number as programs read it, whatever the language."""
-    return str(value)
-
-
 @register.simple_tag(takes_context=True)
 def query(context: dict[str, Any], **changes: Any) -> str:
     """The address of this page with some of its query changed; None takes a key away."""
@@ -115,13 +111,23 @@ TRANSFERS = {
     "posting": (Text("正在记账", "Being posted"), "wait"),
     "posted": (Text("已入账", "Posted"), "done"),
     "refused": (Text("未划出", "Not paid"), "stop"),
+    "reserved": (Text("已预留", "Reserved"), "wait"),
+    "used": (Text("预留已使用", "Reservation used"), "quiet"),
+    "released": (Text("预留已退回", "Reservation given back"), "quiet"),
+    "expired": (Text("预留到期退回", "Reservation ran out"), "quiet"),
+    "reversed": (Text("已冲正", "Reversed"), "quiet"),
 }
 
 
 @register.simple_tag
 def tag(tone: str, text: Any) -> SafeString:
     """A state in colour, shape and word, so that none of the three has to be enough."""
-    return format_html('<span class="tag {}">{}{}</span>', tone, icon(SHAPES[tone]), words.say(text))
+    return _tag(tone, words.say(text))
+
+
+@lru_cache(maxsize=1024)
+def _tag(tone: str, said: str) -> SafeString:
+    return format_html('<span class="tag {}">{}{}</span>', tone, icon(SHAPES[tone]), said)
 
 
 @register.simple_tag

@@ -67,6 +67,17 @@ class Tally(Document):
     sent: Annotated[tuple[Sent, ...], Title("转账", "Transfers"), Meta(max_length=400)] = ()
 
 
+class Allowance(Document):
+    """可转额度: what the sender may still send now, as the wallet shows it."""
+
+    open: Annotated[bool, Title("现在可以转账", "Open now")]
+    left_today: Annotated[int, Title("今天还可转（笔）", "Transfers left today"), Meta(ge=0)]
+    most_each: Annotated[Money, Title("每笔最多", "Most in one")]
+    opens_at: Annotated[Time, Title("每日开始", "Opens")]
+    closes_at: Annotated[Time, Title("每日结束", "Closes")]
+    returns_at: Annotated[Time, Title("未接收的次日退回时间", "Not accepted: back the next day at")]
+
+
 class Offer(Document):
     """待接收的转账. `wallet` is the receiver's; not accepted before the moment of return, the money goes back."""
 

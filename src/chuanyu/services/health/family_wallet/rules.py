@@ -12,6 +12,7 @@ from chuanyu.core.parameters import Parameters
 from chuanyu.core.rules import rule
 from chuanyu.services.health.family_wallet.documents import (
     Acceptance,
+    Allowance,
     Gift,
     Insurance,
     Kinship,
@@ -77,6 +78,20 @@ def tally(gift: Gift, moment: Moment, p: Parameters, tally: Tally | None = None)
     since = moment.day - timedelta(days=p.receivers_days)
     kept = tuple(one for one in (tally.sent if tally is not None else ()) if one.day > since)
     return Tally(sent=(*kept, Sent(day=moment.day, wallet=gift.wallet)))
+
+
+@rule(outcomes="value", on="event")
+def allowance(moment: Moment, p: Parameters, tally: Tally | None = None) -> Allowance:
+    """What may still be sent now: how often today, how much at once, and between which hours."""
+    sent = sum(one.day == moment.day for one in (tally.sent if tally is not None else ()))
+    return Allowance(
+        open=clock(p.opens_hour) <= moment.time < clock(p.closes_hour),
+        left_today=max(0, p.most_a_day - sent),
+        most_each=p.most_each,
+        opens_at=clock(p.opens_hour),
+        closes_at=clock(p.closes_hour),
+        returns_at=clock(p.return_hour),
+    )
 
 
 @rule(outcomes="value", on="event")

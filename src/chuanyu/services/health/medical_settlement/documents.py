@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
-from chuanyu.core.documents import Choice, Division, Document, Meta, Title
+from chuanyu.core.documents import Choice, Division, Document, Meta, Points, Share, Title
 from chuanyu.core.money import Money
 
 
@@ -202,11 +202,12 @@ class What(Choice):
 
 
 class Step(Document):
-    """One step: an amount, or a ratio or percentage points (0.10 is ten points)."""
+    """One step: an amount, a ratio, or percentage points (-0.10 takes ten points off)."""
 
     what: Annotated[What, Title("步骤", "Step")]
     amount: Annotated[Money | None, Title("金额", "Amount")] = None
-    ratio: Annotated[Decimal | None, Title("比例", "Ratio")] = None
+    ratio: Annotated[Share | None, Title("比例", "Ratio")] = None
+    points: Annotated[Points | None, Title("百分点", "Points")] = None
     article: Annotated[str, Title("依据", "Article"), Meta(max_length=80)] = ""
 
 

@@ -397,15 +397,15 @@ def _ratio(
         if years >= 0 and each:
             added = min(Decimal(1) - ratio, each * (years // 10 + 1))
             ratio += added
-            steps.append(Step(what=What.age, ratio=added, article=ref))
+            steps.append(Step(what=What.age, points=added, article=ref))
     if kind not in LONG_TERM:
         cut, ref = _read(p, f"cut_{kind}")
         cut = min(ratio, cut)
         ratio -= cut
-        steps.append(Step(what=What.cut, ratio=cut, article=ref))
+        steps.append(Step(what=What.cut, points=-cut, article=ref))
     points, ref = _read(p, "band_points")
     if points:
-        steps.append(Step(what=What.band, ratio=points, amount=p.band_limit, article=ref))
+        steps.append(Step(what=What.band, points=points, amount=p.band_limit, article=ref))
     return ratio, tuple(steps)
 
 
