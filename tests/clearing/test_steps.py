@@ -31,7 +31,7 @@ def test_one_that_is_refused_takes_the_others_with_it(town: Town, amounts: tuple
     assert statuses(town, ids) == wanted
     assert town.status("chongqing", alone) == ("posted", "")
     assert town.balances("chongqing")["fund"] == 100000000 - 7
-    first_heard = next(i for _, i in town.heard if i.pk in ids)
+    first_heard = next(told for _, told in town.heard if told.id in ids)
     assert first_heard.reason == "insufficient"  # it is the reason the case is told
     town.sound()
 

@@ -77,6 +77,12 @@ PAGES: dict[str, dict[str, str]] = {
     "portal:flows": {},
     "portal:report": {},
     "portal:ratings": {},
+    "portal:clearing": {},
+    "portal:windows": {},
+    "portal:orders": {},
+    "portal:prepayments": {},
+    "portal:accounts": {},
+    "portal:account": {"agency": "hrss", "service": "pension_transfer", "name": "fund"},
 }
 # url name → why nobody looks at it
 NO_PAGES = {
@@ -99,6 +105,9 @@ NO_PAGES = {
     "portal:act": "a step",
     "portal:file": "a step",
     "portal:rating": "a step",
+    "portal:window": "only there once something was cleared: tests/portal/test_clearing.py",
+    "portal:order": "only there once something was paid: tests/portal/test_clearing.py",
+    "portal:bank_answers": "a step",
     "portal:workbook": "a file",
     "api:api-root": "for programs",
     "api:openapi-json": "for programs",
@@ -108,6 +117,12 @@ NO_PAGES = {
     "api:case": "for programs",
     "api:act": "for programs",
     "api:accesses": "for programs",
+    "api:windows": "for programs",
+    "api:window": "for programs",
+    "api:window_transfers": "for programs",
+    "api:orders": "for programs",
+    "api:ledger_accounts": "for programs",
+    "api:ledger_statement": "for programs",
 }
 
 

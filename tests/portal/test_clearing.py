@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from markup import hidden, read
 
-from chuanyu.clearing import actions, posting, queries, signed, windows
+from chuanyu.clearing import actions, handlers, posting, queries, signed, windows
 from chuanyu.clearing.models import BankLine, Difference, Instruction, Order, Prepayment, Window
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
@@ -43,7 +43,7 @@ def pay(amount: int, *, side: str = "payer", **more: Any) -> Instruction:
 def month(house: None, monkeypatch: pytest.MonkeyPatch) -> Window:
     """March 2025, open: GT-d, 12,345,678.90 against 9,876,543.21, a part of it to a person's account."""
     monkeypatch.setenv("CHUANYU_TODAY", "2025-03-20")
-    monkeypatch.setattr(posting, "_settled", [])
+    monkeypatch.setattr(handlers, "_settled", [])
     actions.fund(agency="hrss", service=SERVICE, amount=Money.yuan(20_000_000))
     pay(CQ_PAYS)
     pay(SC_PAYS - 100, side="payee")
@@ -170,7 +170,7 @@ def test_gross_shows_two_orders_and_the_net_for_information(closed: Window, staf
 def test_net_is_one_order(house: None, staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     """17.3: 22,340.00 against 18,650.50: 3,689.50."""
     monkeypatch.setenv("CHUANYU_TODAY", "2025-03-20")
-    monkeypatch.setattr(posting, "_settled", [])
+    monkeypatch.setattr(handlers, "_settled", [])
     pay(2234000, cycle="net")
     pay(1865050, side="payee", cycle="net")
     window = close(Window.objects.get(), monkeypatch)

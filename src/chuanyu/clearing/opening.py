@@ -77,7 +77,7 @@ def opening(service: Service, posting: Posting, payer: str, payee: str, day: dat
     months = [_month(service.key, posting, payer, payee, f"{day.year - 1}-{number}") for number in MONTHS.values()]
     amount, used = None, dict[str, Any]()
     if all(month.amount is not None for month in months):
-        (document,) = service.rules[posting.prepayment.rule].documents
+        document = service.rules[posting.prepayment.rule].documents[0]
         body = {name: str(Money(month.amount or 0)) for name, month in zip(MONTHS, months, strict=True)}
         try:
             decision = decide(service, posting.prepayment.rule, {document: body}, day, here())
