@@ -193,6 +193,19 @@ def two_nodes(transactional_db: None) -> Iterator[Nodes]:
     _Tables.empty(PLACES[PEER_NODE].owner_url)
 
 
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[None]:
+    """A test that sets the legal day or time sets it for itself alone."""
+    names = ("CHUANYU_TODAY", "CHUANYU_TIME")
+    kept = {name: os.environ.get(name) for name in names}
+    yield
+    for name, value in kept.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 @pytest.fixture
 def own_place() -> place.Place:
     """The place of the node the tests run as."""

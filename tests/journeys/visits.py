@@ -65,6 +65,8 @@ PAGES: dict[str, dict[str, str]] = {
     "portal:person_check": {"key": "public_opinion"},
     "portal:slip": {"case": "{waiting}"},
     "portal:shift": {},
+    "portal:cashier": {},
+    "portal:takings": {},
     "portal:grants": {},
     "portal:keys": {},
     "portal:levels": {},
@@ -108,6 +110,10 @@ NO_PAGES = {
     "portal:window": "only there once something was cleared: tests/portal/test_clearing.py",
     "portal:order": "only there once something was paid: tests/portal/test_clearing.py",
     "portal:bank_answers": "a step",
+    "portal:cashier_act": "a step",
+    "portal:bill": "only there once a bill was settled: test_money_browser",
+    "portal:purse": "only there for who has a wallet: test_money_browser",
+    "portal:receipt": "only there once something was paid: test_money_browser",
     "portal:workbook": "a file",
     "api:api-root": "for programs",
     "api:openapi-json": "for programs",
@@ -123,6 +129,13 @@ NO_PAGES = {
     "api:orders": "for programs",
     "api:ledger_accounts": "for programs",
     "api:ledger_statement": "for programs",
+    "api:bill": "for programs",
+    "api:files": "for programs",
+    "api:file": "for programs",
+    "api:file_upload": "for programs",
+    "api:file_results": "for programs",
+    "api:held": "for programs",
+    "api:held_decide": "for programs",
 }
 
 
