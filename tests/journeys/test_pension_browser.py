@@ -81,7 +81,7 @@ def follow_to_the_end(resident: Person, case: str) -> None:
     ]
     assert resident.page.locator("li.river-step.chongqing").count() == 1  # it went there and came back
     resident.open("/accesses/")
-    rows = resident.page.locator("tbody tr")
+    rows = resident.page.locator("section[aria-labelledby=h-carried] tbody tr")
     assert rows.count() == 2
     for i in range(2):
         assert "一致" in rows.nth(i).inner_text()

@@ -27,13 +27,11 @@ EVERYONE = [
 ]
 
 # each agency that takes part in a service has a counter and an officer; the office is one
-STAFF = {"office"} | {
-    f"{role}-{party.agency}"
-    for service in catalogue().values()
-    if service.procedure
-    for party in service.procedure.parties.values()
-    for role in ("clerk", "officer")
+AGENCIES = {
+    *(party.agency for each in catalogue().values() if each.procedure for party in each.procedure.parties.values()),
+    *(each.batch.agency for each in catalogue().values() if each.batch),
 }
+STAFF = {"office"} | {f"{role}-{agency}" for agency in AGENCIES for role in ("clerk", "officer")}
 
 
 class TestResidents:

@@ -251,8 +251,8 @@ def test_a_token_is_in_no_log_line(resident: Client) -> None:
 
 def addresses() -> dict[str, str]:
     """Every address of residents and of the public, filled with something."""
-    filled = {"key": "pension_transfer", "case": uuid4(), "id_": uuid4(), "consent": uuid4(), "name": "withdraw",
-              "token": "A" * 44, "act": "withdraw"}  # fmt: skip
+    filled = {"key": "pension_transfer", "service": "family_wallet", "unit": "CNY", "transfer": uuid4(), "case": uuid4(),
+              "id_": uuid4(), "consent": uuid4(), "name": "withdraw", "token": "A" * 44, "act": "withdraw"}  # fmt: skip
     found = {}
 
     def walk(patterns: Any, space: str = "") -> None:

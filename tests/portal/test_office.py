@@ -167,7 +167,9 @@ def test_the_workbook_has_a_sheet_for_each_table_and_says_what_it_means(past: No
     words = re.findall("<t[^>]*>([^<]*)</t>", said)
     row = re.findall(r'<c r="([A-Z]+)2"[^>]*?( t="s")?><v>([^<]*)</v>', cards)
     kept = {column: words[int(value)] if text else value for column, text, value in row}
-    assert kept["H"] in ("兑现", "未兑现", "难以判定", "—") and (kept["F"].endswith("%") or kept["F"] == "—")
+    assert kept["H"] in ("兑现", "未兑现", "难以判定", "—")
+    share = kept["F"]  # a range, none, or a number shown as percent
+    assert share.endswith("%") or share == "—" or 0 <= float(share) <= 1
     for sheet in ("说明", "行动方案：按条、按地方", "各事项成效", "两地之间的往来", "有逾期办件的单位"):
         assert f'name="{sheet}"' in names
     assert "少于10的不显示" in said

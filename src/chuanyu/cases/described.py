@@ -93,7 +93,6 @@ ANSWERS: Mapping[str, Any] = {
         "case": _CASE, "reference": "CY-7K3M-92QD-0V4T", "service": "medical_settlement", "document": "settlement",
         "fund": {"name": "fund", "title": {"zh": "基金支付", "en": "Paid by the fund"}, "kind": "money", "value": "22627.00"},
         "groups": [{"…": "…"}], "lines": [{"number": 1, "amount": "27500.00", "fund": "22627.00", "patient": "4873.00", "…": "…"}],
-        "…": "…",
     },
 }  # fmt: skip
 

@@ -236,7 +236,14 @@ def _write(batch: Iterable[Made]) -> int:
             "cases_event",
             ("case_id", "sequence", "hash", "body", "actor", "stored"),
             (
-                [one.case.pk, step.sequence, head, _json.encode(step.plain()).decode(), "", datetime.fromisoformat(step.at)]
+                [
+                    one.case.pk,
+                    step.sequence,
+                    head,
+                    _json.encode(step.plain()).decode(),
+                    "",
+                    datetime.fromisoformat(step.at),
+                ]
                 for one in kept
                 for step, head in one.events
             ),
