@@ -229,7 +229,7 @@ def _case(text: str) -> UUID | None:
 def _table(found: list[Taking]) -> Table:
     columns = (
         Column("service", _("事项")),
-        Column("fund", _("哪一方的基金")),
+        Column("fund", _("对方")),
         Column("way", _("方向"), "tight"),
         Column("settled", _("结算笔数"), "num"),
         Column("amount", _("结算金额"), "num"),
