@@ -14,7 +14,9 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from chuanyu.clearing import described as words
 from chuanyu.clearing import legs, queries, sheet, statements
+from chuanyu.clearing.described import described
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
 
@@ -127,21 +129,12 @@ def _answer(request: HttpRequest, *what: str) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(found), content_type="application/json")
 
 
-def _described(zh: str, kind: Any, *parameters: str) -> dict[str, Any]:
-    """What OpenAPI cannot know by itself: the Chinese of the docstring, the answer, what may stand in the query."""
-    (schema,), components = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
-    told: dict[str, Any] = {"x-zh": zh, "x-components": components}
-    told["responses"] = {200: {"content": {"application/json": {"schema": schema}}}}
-    told["parameters"] = [
-        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in parameters
-    ]
-    return told
-
-
 @router.get(
     "/clearing/windows",
     url_name="windows",
-    openapi_extra=_described("清算期：状态、双方应付、期限、支付单。", list[queries.Window], "service"),
+    openapi_extra=described(
+        "windows", "清算期：状态、双方应付、期限、支付单。", list[queries.Window], query={"service": words.SERVICE}
+    ),
 )
 def windows(request: HttpRequest) -> HttpResponse:
     """Windows: state, what each side pays, dates, payment orders."""
@@ -151,7 +144,9 @@ def windows(request: HttpRequest) -> HttpResponse:
 @router.get(
     "/clearing/windows/{window}",
     url_name="window",
-    openapi_extra=_described("一个清算期，连同双方签署的笔数、金额和摘要。", sheet.Sheet),
+    openapi_extra=described(
+        "window", "一个清算期，连同双方签署的笔数、金额和摘要。", sheet.Sheet, path={"window": words.WINDOW}
+    ),
 )
 def window(request: HttpRequest, window: str) -> HttpResponse:
     """One window with the count, sum and hash both nodes signed."""
@@ -161,7 +156,13 @@ def window(request: HttpRequest, window: str) -> HttpResponse:
 @router.get(
     "/clearing/windows/{window}/transfers",
     url_name="window_transfers",
-    openapi_extra=_described("一个清算期的逐笔转账，新的在前。", Transfers, "before"),
+    openapi_extra=described(
+        "window_transfers",
+        "一个清算期的逐笔转账，新的在前。",
+        Transfers,
+        path={"window": words.WINDOW},
+        query={"before": words.BEFORE},
+    ),
 )
 def window_transfers(request: HttpRequest, window: str) -> HttpResponse:
     """A window's transfers, newest first; `before` asks for the next page."""
@@ -169,7 +170,9 @@ def window_transfers(request: HttpRequest, window: str) -> HttpResponse:
 
 
 @router.get(
-    "/clearing/orders", url_name="orders", openapi_extra=_described("支付单，双向，新的在前。", list[queries.Order])
+    "/clearing/orders",
+    url_name="orders",
+    openapi_extra=described("orders", "支付单，双向，新的在前。", list[queries.Order]),
 )
 def orders(request: HttpRequest) -> HttpResponse:
     """Payment orders both ways, newest first."""
@@ -179,7 +182,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 @router.get(
     "/clearing/accounts",
     url_name="ledger_accounts",
-    openapi_extra=_described("账户余额；个人账户只有合计。", list[queries.Account]),
+    openapi_extra=described("ledger_accounts", "账户余额；个人账户只有合计。", list[queries.Account]),
 )
 def ledger_accounts(request: HttpRequest) -> HttpResponse:
     """Accounts and where they stand; persons' accounts only as a sum."""
@@ -189,7 +192,12 @@ def ledger_accounts(request: HttpRequest) -> HttpResponse:
 @router.get(
     "/clearing/statement",
     url_name="ledger_statement",
-    openapi_extra=_described("一个账户的逐笔分录，新的在前。", Entries, "book", "account", "before"),
+    openapi_extra=described(
+        "ledger_statement",
+        "一个账户的逐笔分录，新的在前。",
+        Entries,
+        query={"book": words.BOOK, "account": words.ACCOUNT, "before": words.BEFORE},
+    ),
 )
 def ledger_statement(request: HttpRequest) -> HttpResponse:
     """An account's entries, newest first; `before` asks for the next page."""
