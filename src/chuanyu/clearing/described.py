@@ -27,7 +27,23 @@ _WINDOW = {
 }  # fmt: skip
 _PAID = [{"payer": _OURS, "payee": _THEIRS, "count": 546, "sum": 1234567890, "sha256": _HASH}]
 _SAID = {"paid": _PAID, "key": "chongqing-sign-1", "signature": "MEUCIQ…", "valid": True}
+_FILE = "0193d0e5-7c00-7000-8000-0000000000f6"
+_NOTE = {
+    "line": 17, "kind": "refused", "key": "", "field": "fare", "code": "money",
+    "text": {"zh": "金额须为元，最多两位小数。", "en": "An amount in yuan with at most two decimals."},
+}  # fmt: skip
+_UPLOAD = {
+    "id": _FILE, "service": "transit_card", "agency": "chongqing/transport", "name": "taps-2025-03-05.csv.gz",
+    "by": "clerk-transport", "sha256": _HASH, "size": 482113, "state": "done", "rows": 20000, "counted": 19986, "duplicates": 11,
+    "refused": 2, "held": 1, "total": 3997200, "received": "2025-03-06T01:00:00Z", "done": "2025-03-06T01:00:21Z",
+    "notes": [_NOTE],
+}  # fmt: skip
 ANSWERS: dict[str, Any] = {
+    "files": [_UPLOAD],
+    "file": _UPLOAD,
+    "file_upload": _UPLOAD | {"state": "received", "rows": 0, "counted": 0, "duplicates": 0, "refused": 0, "held": 0, "total": 0},
+    "held": [{"id": 41, "upload": _FILE, "line": 902, "key": "…", "day": "2025-02-20", "cells": {"card": "…", "fare": "2.00"}}],
+    "held_decide": {"released": 1, "total": 180},
     "windows": [_WINDOW],
     "window": {"window": _WINDOW, "ours": {"node": "chongqing", **_SAID}, "theirs": {"node": "sichuan", **_SAID}},
     "window_transfers": {
@@ -56,13 +72,19 @@ WINDOW = Text("清算期的 id，清算期列表里有。", "The window's id, as
 BEFORE = Text("上一页给出的 before；不写是第一页。", "What the last page gave as before; without it, the first page.")
 SERVICE = Text("只要这个事项的；不写是全部。", "Of this service only; without it, of all.")
 BOOK = Text("账簿，如 nhsa/medical_settlement。", "The book, such as nhsa/medical_settlement.")
+FILE = Text("上传的 id，上传列表里有。", "The upload's id, as in the list.")
+FILE_SERVICE = Text("收文件的事项，如 transit_card。", "A service that takes files, such as transit_card.")
+FILE_NAME = Text("文件名，只用来显示。", "The file's name, only to be shown.")
+ROWS = Text("记录的 id，见等待处理的记录。", "The rows' ids, as in the list of those that wait.")
+RELEASE = Text("true 放行，false 剔除。", "true lets them count, false drops them.")
+REASON = Text("理由，记在记录上。", "Why; it stays with the rows.")
 ACCOUNT = Text("账户，如 fund；个人账户不给。", "The account, such as fund; persons' accounts are not shown.")
 
 
 def described(
     name: str, zh: str, kind: Any, *, path: Mapping[str, Text] = {}, query: Mapping[str, Text] = {}
 ) -> dict[str, Any]:
-    """`openapi_extra` of the operation `name`. `kind`: the msgspec type it answers with."""
+    """`openapi_extra` of the operation `name`. `kind`: the msgspec type it answers with; `query`: what it reads by itself."""
     (schema,), components = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
     asked = [{"name": each, "in": "query", "required": False, "schema": {"type": "string"}} for each in query]
     return {

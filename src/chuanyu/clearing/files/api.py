@@ -9,7 +9,9 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Router, Schema
 from pydantic import Field
 
+from chuanyu.clearing import described as words
 from chuanyu.clearing.actions import ClearingError
+from chuanyu.clearing.described import described
 from chuanyu.clearing.files import intake, judging, queries
 from chuanyu.core.documents import DocumentError
 from chuanyu.core.text import Text
@@ -30,20 +32,36 @@ class Decision(Schema):
     reason: str = Field(min_length=1, max_length=500)
 
 
-@router.get("/clearing/files", url_name="files", openapi_extra={"x-zh": "本单位上传过的文件，新的在前。"})
+@router.get(
+    "/clearing/files",
+    url_name="files",
+    openapi_extra=described(
+        "files", "本单位上传过的文件，新的在前。", list[queries.UploadView], path={"service": words.SERVICE}
+    ),
+)
 def files(request: HttpRequest, service: str = "") -> HttpResponse:
     """The uploads of one's own agency, newest first."""
     return _json(queries.uploads(actor(request), service=service or None))
 
 
-@router.get("/clearing/files/{uuid:id}", url_name="file", openapi_extra={"x-zh": "一次上传，以及头几行有问题的记录。"})
+@router.get(
+    "/clearing/files/{uuid:id}",
+    url_name="file",
+    openapi_extra=described("file", "一次上传，以及头几行有问题的记录。", queries.UploadView, path={"id": words.FILE}),
+)
 def file(request: HttpRequest, id: UUID) -> HttpResponse:
     """One upload with the first lines that are not well."""
     return _json(queries.upload(id, actor(request)))
 
 
 @router.get(
-    "/clearing/files/{uuid:id}/results", url_name="file_results", openapi_extra={"x-zh": "每一行怎么处理的，CSV。"}
+    "/clearing/files/{uuid:id}/results",
+    url_name="file_results",
+    openapi_extra={
+        "x-zh": "每一行怎么处理的，CSV。",
+        "x-parameters": msgspec.to_builtins({"id": words.FILE}),
+        "responses": {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    },
 )
 def file_results(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     """What became of every line, as CSV."""
@@ -57,7 +75,12 @@ def file_results(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
 @router.post(
     "/clearing/files/{service}",
     url_name="file_upload",
-    openapi_extra={"x-zh": "上传文件，作为请求的正文：UTF-8 的 CSV（首行为字段名）或 JSON Lines，可用 gzip 压缩。"},
+    openapi_extra=described(
+        "file_upload",
+        "上传文件，作为请求的正文：UTF-8 的 CSV（首行为字段名）或 JSON Lines，可压缩（gzip）。",
+        queries.UploadView,
+        path={"service": words.FILE_SERVICE, "name": words.FILE_NAME},
+    ),
 )
 def upload(request: HttpRequest, service: str, name: str = "") -> HttpResponse:
     """Upload a file as the request's body: CSV in UTF-8 with the field names as heading, or JSON lines; either may be gzipped."""
@@ -65,7 +88,13 @@ def upload(request: HttpRequest, service: str, name: str = "") -> HttpResponse:
     return _json(queries.upload(taken.pk, actor(request)), 202 if new else 200)
 
 
-@router.get("/clearing/held/{service}", url_name="held", openapi_extra={"x-zh": "等待负责人处理的记录。"})
+@router.get(
+    "/clearing/held/{service}",
+    url_name="held",
+    openapi_extra=described(
+        "held", "等待负责人处理的记录。", list[queries.HeldView], path={"service": words.FILE_SERVICE}
+    ),
+)
 def held(request: HttpRequest, service: str) -> HttpResponse:
     """The rows that wait for an officer."""
     return _json(queries.held(service, actor(request)))
@@ -74,7 +103,12 @@ def held(request: HttpRequest, service: str) -> HttpResponse:
 @router.post(
     "/clearing/held/{service}/decide",
     url_name="held_decide",
-    openapi_extra={"x-zh": "放行或剔除等待处理的记录，写明理由。"},
+    openapi_extra=described(
+        "held_decide",
+        "放行或剔除等待处理的记录，写明理由。",
+        dict[str, int],
+        path={"service": words.FILE_SERVICE, "rows": words.ROWS, "release": words.RELEASE, "reason": words.REASON},
+    ),
 )
 def held_decide(request: HttpRequest, service: str, body: Decision) -> HttpResponse:
     """Release held rows, or drop them, with the reason."""
