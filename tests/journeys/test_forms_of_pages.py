@@ -8,6 +8,10 @@ from browser import Town
 from visits import Scene
 
 
+WIDE = """[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 719)
+  .slice(0, 6).map(e => `${e.tagName} ${e.className} ${e.innerText.slice(0, 20)}`)"""
+
+
 @pytest.fixture
 def someone(scene: Scene) -> tuple[str, str]:
     """A resident and their case; the office has a year to look back on."""
@@ -64,7 +68,7 @@ def test_six_pages_on_paper(town: Town, someone: tuple[str, str]) -> None:
             )
             found += [f"{path}: {shown} things that paper has no use for"] if shown else []
             room = page.evaluate("document.documentElement.scrollWidth")
-            found += [f"{path} is {room} wide"] if room > 718 else []
+            found += [f"{path} is {room} wide: {page.evaluate(WIDE)}"] if room > 718 else []
             assert page.inner_text("h1")
     assert not found, "\n".join(found)
 
@@ -95,7 +99,7 @@ def test_a_chart_is_drawn_from_its_table_when_it_comes_into_view(town: Town, som
 def test_a_table_is_sorted_by_keyboard(town: Town, someone: tuple[str, str]) -> None:
     with town.person("sichuan", "office") as office:
         office.open("/office/flows/")
-        office.page.locator("th a", has_text="办件").focus()
+        office.page.locator("th a", has_text="件数").focus()
         with office.page.expect_navigation():
             office.page.keyboard.press("Enter")
-        assert office.page.locator("th[aria-sort=descending]").inner_text() == "办件"
+        assert office.page.locator("th[aria-sort=descending]").inner_text() == "件数"

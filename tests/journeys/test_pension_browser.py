@@ -82,7 +82,7 @@ def follow_to_the_end(resident: Person, case: str) -> None:
     assert resident.page.locator("li.river-step.chongqing").count() == 1  # it went there and came back
     resident.open("/accesses/")
     rows = resident.page.locator("section[aria-labelledby=h-carried] tbody tr")
-    assert rows.count() == 2
+    assert rows.count() == 2, rows.all_inner_texts()
     for i in range(2):
         assert "一致" in rows.nth(i).inner_text()
     resident.sees("转移接续申请表", "参保缴费凭证与账户信息表", "重庆市人力资源和社会保障局")

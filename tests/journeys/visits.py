@@ -169,7 +169,7 @@ class Scene:
         self.users = {"public": "", "clerk": "clerk-hrss", "officer": "officer-hrss", "office": "office",
                       "consenting": "newcomer", "attending": "clerk-dev"}  # fmt: skip
         self.words: dict[str, str] = {}
-        town.pair.command("sample", "history", "--count", "600", "--at", NODE)
+        town.pair.command("sample", "history", "--count", "2400", "--at", NODE)
         self.users["resident"], self.users["delegate"] = town.resident(), town.resident()
         self.walk_in = town.resident("public_opinion")
         with town.person(NODE, self.users["resident"]) as resident:
