@@ -7,7 +7,6 @@ from axe import violations
 from browser import Town
 from visits import Scene
 
-
 WIDE = """[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 719)
   .slice(0, 6).map(e => `${e.tagName} ${e.className} ${e.innerText.slice(0, 20)}`)"""
 
