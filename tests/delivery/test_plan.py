@@ -51,6 +51,7 @@ def test_what_works_and_what_does_not_yet() -> None:
     assert (clauses[20].leads, clauses[20].systems, clauses[20].total) == ((), (), 0)
     shown = [s.key for c in clauses.values() for s in (*c.others, *(s for y in c.systems for s in y.services))]
     assert sorted(shown) == sorted(catalogue())  # each service once
+    assert [service.key for clause in clauses.values() for service in clause.others] == []  # and counted as its system
 
 
 def test_a_service_that_contradicts_the_plan_is_reported() -> None:

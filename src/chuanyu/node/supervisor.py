@@ -96,17 +96,21 @@ class Child:
             return "no log."
 
 
-def of(here: place.Place, *, say: Say) -> tuple[postgres.Server | None, list[Child]]:
-    """A node's PostgreSQL (None when it is somebody else's) and its programs, in the order they start."""
+def of(here: place.Place, *, say: Say, nodes: int = 1) -> tuple[postgres.Server | None, list[Child]]:
+    """A node's PostgreSQL (None when it is somebody else's) and its programs, in the order they start.
+
+    `nodes`: how many share this machine's cores; pages are made by as many processes as there are cores for each.
+    """
     server = None
     children = []
     if here.embedded:
         server = postgres.Server(home=here.home, sockets=here.sockets, password=here.superuser_password)
         children.append(Child(here.node, "postgres", server.launch, server.log, stop=signal.SIGINT))
     python = [sys.executable, "-m"]
-    listen = ["--host", here.host, "--log-level", "warning", "--no-ws", "--workers", "1"]
-    portal = [*python, "granian", "--interface", "asgi", *listen, "--port", str(here.portal_port)]
-    gateway = [*python, "granian", "--interface", "asgi", *listen, "--port", str(here.gateway_port)]
+    listen = ["--host", here.host, "--log-level", "warning", "--no-ws"]
+    cores = str(min(8, max(1, (os.cpu_count() or 1) // nodes)))
+    portal = [*python, "granian", "--interface", "asgi", *listen, "--workers", cores, "--port", str(here.portal_port)]
+    gateway = [*python, "granian", "--interface", "asgi", *listen, "--workers", "1", "--port", str(here.gateway_port)]
     programs: list[tuple[str, list[str], tuple[int, str] | None]] = [
         ("worker", [*python, "chuanyu.node.cli", "worker", "--at", here.node], None),
         (

@@ -89,7 +89,7 @@ def _start(watched: supervisor.Supervisor, nodes: tuple[str, ...], options: argp
         _free(here.host, here.gateway_port)
     servers = {}
     for here in places:
-        server, children = supervisor.of(here, say=say)
+        server, children = supervisor.of(here, say=say, nodes=len(places))
         servers[here.node] = (server, children)
         if server is not None:
             if not server.exists:
