@@ -27,7 +27,7 @@ def renamed(monkeypatch: pytest.MonkeyPatch) -> Any:
         new = declared(plain)
         service = dataclasses.replace(old, procedure=new.procedure, declaration=new.declaration, hash=new.hash)
         known = dict(catalogues.catalogue()) | {"pension_transfer": service}
-        for module in ("actions", "evidence", "queries", "migration"):
+        for module in ("actions", "evidence", "shown", "migration"):
             monkeypatch.setattr(f"chuanyu.cases.{module}.catalogue", lambda: known)
 
     return change

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from world import World
 
-from chuanyu.cases import errors, moves, queries
+from chuanyu.cases import errors, moves, queries, shown
 from chuanyu.cases.models import Case
 from chuanyu.clearing import queries as clearing
 from chuanyu.core.ids import uuid7
@@ -66,9 +66,9 @@ def test_a_step_taken_while_a_case_is_being_looked_at_is_not_half_seen(world: Wo
     with world.at("chongqing"):
         clerk = world.clerk("chongqing")
         read = Case.objects.get(pk=case)
-        before = queries._view(read, clerk)
+        before = shown.whole(read, clerk)
     world.act("chongqing", case, "release")  # it takes the account's record
     with world.at("chongqing"):
-        after = queries._view(read, clerk)
+        after = shown.whole(read, clerk)
         assert (len(after.steps), after.documents) == (len(before.steps), before.documents)
         assert len(queries.view(case, clerk).documents) > len(before.documents)

@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 
+from chuanyu import clearing
 from chuanyu.bench import ledger_http
 from chuanyu.bench.nodes import Node, one_node
 from chuanyu.core.ids import uuid7
@@ -32,6 +33,7 @@ CLIENTS = (1, 8, 16, 32)
 SCALE = 10  # of pgbench: a million accounts, ten branches
 ROWS = int(os.environ.get("CHUANYU_BENCH_ROWS", "1000000"))
 LEVELS = tuple(n for n in (10_000, 100_000, 1_000_000, 10_000_000) if n <= ROWS)
+LEDGER = Path(clearing.__file__).with_name("ledger.sql")
 WINDOW = 60  # batches whose median is the time at a level
 
 _POST = (
@@ -73,12 +75,12 @@ def run() -> dict[str, Any]:
 class Ours:
     """One book of a thousand accounts, written as the node's role over one connection."""
 
-    def __init__(self, node: Node, *, name: str = "bench/rates", accounts: int = ACCOUNTS) -> None:
-        self.connection = psycopg.connect(node.place.database_url, autocommit=True)
-        names = [f"a{i}" for i in range(accounts)]
+    def __init__(self, node: Node, *, name: str = "bench/rates", database: str | None = None) -> None:
+        self.connection = psycopg.connect(node.place.database_url, dbname=database, autocommit=True)
+        names = [f"a{i}" for i in range(ACCOUNTS)]
         rows = self.connection.execute(
             "SELECT book, id FROM ledger.open(%s, %s, %s, %s)",
-            [name, names, ["CNY"] * accounts, [-(10**14)] * accounts],
+            [name, names, ["CNY"] * ACCOUNTS, [-(10**14)] * ACCOUNTS],
         ).fetchall()
         self.book = rows[0][0]
         self.any = [row[1] for row in rows]
@@ -189,49 +191,63 @@ def _hordak(node: Node) -> float | str:
 
 
 class Growth:
-    """A ledger that grows, in batches, by the node's role alone: what a transfer costs when there are many already."""
+    """A ledger that grows, in batches, by the node's role alone: what a transfer costs when there are many already.
+
+    Beside it, batch by batch in turn, a new ledger of ten thousand in a database of its own on the same server: what the
+    machine does otherwise meets both, so their ratio is that of size alone.
+    """
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.ours = Ours(node, name="bench/growth", accounts=ACCOUNTS)
+        self.ours = Ours(node, name="bench/growth")
         with psycopg.connect(node.place.owner_url, autocommit=True) as owner:
             owner.execute("ANALYZE ledger.account")
-        self.backend = self.ours.connection.info.backend_pid
         self.rows = 0
 
     def run(self) -> dict[str, Any]:
         """Microseconds of wall and of the backend's CPU per transfer at each level, and bytes per transfer."""
         figures: dict[str, Any] = {}
-        cpu: list[float] = []
         before = self._bytes()
         for level in LEVELS:
             for _ in self._grow(level - self.rows - WINDOW * BATCH // 2):
                 pass
-            began = self._cpu()
-            walls = list(self._grow(WINDOW * BATCH))
-            cpu.append((self._cpu() - began) / (WINDOW * BATCH) * 1e6)
-            figures[f"µs per transfer at {level:,} (median, wall)"] = round(statistics.median(walls) / BATCH * 1e6, 1)
-            figures[f"µs per transfer at {level:,} (backend's CPU)"] = round(cpu[-1], 1)
-        figures["CPU at the last level / at the first"] = round(cpu[-1] / cpu[0], 2)
+            small = self._small(level)
+            large_cpu, small_cpu = _cpu(self.ours), _cpu(small)
+            large_walls: list[float] = []
+            small_walls: list[float] = []
+            for _ in range(WINDOW):
+                large_walls += self._grow(BATCH)
+                small_walls.append(_time(small))
+            cpu = [
+                (_cpu(ours) - began) / (WINDOW * BATCH) for ours, began in ((self.ours, large_cpu), (small, small_cpu))
+            ]
+            walls = [statistics.median(each) / BATCH for each in (large_walls, small_walls)]
+            figures[f"µs per transfer at {level:,} (median, wall)"] = round(walls[0] * 1e6, 1)
+            figures[f"µs per transfer at {level:,} (backend's CPU)"] = round(cpu[0] * 1e6, 1)
+            figures[f"at {level:,} / at {LEVELS[0]:,} in the same moments (wall)"] = round(walls[0] / walls[1], 2)
+            figures[f"at {level:,} / at {LEVELS[0]:,} in the same moments (CPU)"] = round(cpu[0] / cpu[1], 2)
+            small.connection.close()
         figures["bytes per transfer, tables and indexes"] = round((self._bytes() - before) / self.rows)
         return figures
+
+    def _small(self, level: int) -> Ours:
+        """A ledger that will be as large as the first level in the middle of the measurement."""
+        name = f"bench_small_{level}"
+        url = self.node.make_database(name)
+        with psycopg.connect(url, autocommit=True) as owner:
+            owner.execute(LEDGER.read_text(encoding="utf-8"))
+        small = Ours(self.node, name="bench/growth", database=name)
+        with psycopg.connect(url, autocommit=True) as owner:
+            owner.execute("ANALYZE ledger.account")
+        for _ in range((LEVELS[0] - WINDOW * BATCH // 2) // BATCH):
+            _time(small)
+        return small
 
     def _grow(self, transfers: int) -> Iterator[float]:
         """Post so many more; the seconds of each batch."""
         for _ in range(max(0, transfers) // BATCH):
-            batch = self.ours.batch(self.ours.any)
-            began = time.perf_counter()
-            self.ours.plain(batch)
-            yield time.perf_counter() - began
+            yield _time(self.ours)
             self.rows += BATCH
-
-    def _cpu(self) -> float:
-        """Seconds of CPU the backend has used; 0 where /proc is not there to say."""
-        try:
-            fields = Path(f"/proc/{self.backend}/stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _bytes(self) -> int:
         with psycopg.connect(self.node.place.owner_url, autocommit=True) as owner:
@@ -240,3 +256,20 @@ class Growth:
             ).fetchone()
         assert row is not None
         return int(row[0])
+
+
+def _time(ours: Ours) -> float:
+    """Seconds a batch takes."""
+    batch = ours.batch(ours.any)
+    began = time.perf_counter()
+    ours.plain(batch)
+    return time.perf_counter() - began
+
+
+def _cpu(ours: Ours) -> float:
+    """Seconds of CPU the backend has used; 0 where /proc is not there to say."""
+    try:
+        fields = Path(f"/proc/{ours.connection.info.backend_pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from django.db.models import Q, QuerySet
 
-from chuanyu.cases import declarations, evidence, queries
+from chuanyu.cases import declarations, evidence, shown
 from chuanyu.cases.models import Case, Event
 from chuanyu.cases.replay import ACT
 from chuanyu.cases.views import TransferView
@@ -80,7 +80,7 @@ def money(actor: Actor) -> list[Money]:
             name=declarations.by_hash(cases[row.case].declaration_id).name,
             transfer=transfer,
         )
-        for row, transfer in reversed(list(zip(rows, queries.transfer_views(rows), strict=True)))
+        for row, transfer in reversed(list(zip(rows, shown.transfer_views(rows), strict=True)))
         if transfer.stands
     ]
 
@@ -117,7 +117,7 @@ def _message(row: Event, seen: datetime | None) -> Message:
         service=case.service,
         name=declared.name,
         at=row.stored,
-        title=act.title if act and step.kind == ACT else queries.KINDS.get(step.kind, Text(step.act, step.act)),
+        title=act.title if act and step.kind == ACT else shown.KINDS.get(step.kind, Text(step.act, step.act)),
         state=step.target,
         state_title=state.title if state else Text(step.target, step.target),
         node=step.node,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from chuanyu.cases import cashier, queries
+from chuanyu.cases import cashier, queries, shown
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Case
 from chuanyu.cases.views import CaseView, TransferView
@@ -129,7 +129,7 @@ def lines(actor: Actor, service: str, unit: str) -> Iterator[list[EntryView]]:
 def receipt(actor: Actor, case: UUID, transfer: UUID) -> Receipt:
     """One transfer of a case the actor may see. Raises CaseError "not_found"."""
     view = queries.view(case, actor)
-    found = next((each for each in queries.transfer_views(transfers.transfers([case])) if each.id == transfer), None)
+    found = next((each for each in shown.transfer_views(transfers.transfers([case])) if each.id == transfer), None)
     if found is None:
         raise CaseError("not_found", Text("没有这笔划转。", "There is no such transfer."))
     return Receipt(case=view, transfer=found)
@@ -201,7 +201,7 @@ def _on_the_way(person: UUID, service: Service, posting: Posting) -> Iterator[On
             continue
         case = cases[row.case]
         ends = cashier.until(case)
-        view = queries.transfer_views([row])[0]
+        view = shown.transfer_views([row])[0]
         yield OnTheWay(
             case=case.pk,
             reference=case.reference,
