@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ SCALE = 10  # of pgbench: a million accounts, ten branches
 ROWS = int(os.environ.get("CHUANYU_BENCH_ROWS", "1000000"))
 LEVELS = tuple(n for n in (10_000, 100_000, 1_000_000, 10_000_000) if n <= ROWS)
 LEDGER = Path(clearing.__file__).with_name("ledger.sql")
+BUSY = (100, ACCOUNTS)  # accounts that are posted to at a level: as in a busy book, and as many as there are, at random
 WINDOW = 60  # batches whose median is the time at a level
 
 _POST = (
@@ -209,44 +210,47 @@ class Growth:
         figures: dict[str, Any] = {}
         before = self._bytes()
         for level in LEVELS:
-            for _ in self._grow(level - self.rows - WINDOW * BATCH // 2):
-                pass
-            small = self._small(level)
-            large_cpu, small_cpu = _cpu(self.ours), _cpu(small)
-            large_walls: list[float] = []
-            small_walls: list[float] = []
-            for _ in range(WINDOW):
-                large_walls += self._grow(BATCH)
-                small_walls.append(_time(small))
-            cpu = [
-                (_cpu(ours) - began) / (WINDOW * BATCH) for ours, began in ((self.ours, large_cpu), (small, small_cpu))
-            ]
-            walls = [statistics.median(each) / BATCH for each in (large_walls, small_walls)]
-            figures[f"µs per transfer at {level:,} (median, wall)"] = round(walls[0] * 1e6, 1)
-            figures[f"µs per transfer at {level:,} (backend's CPU)"] = round(cpu[0] * 1e6, 1)
-            figures[f"at {level:,} / at {LEVELS[0]:,} in the same moments (wall)"] = round(walls[0] / walls[1], 2)
-            figures[f"at {level:,} / at {LEVELS[0]:,} in the same moments (CPU)"] = round(cpu[0] / cpu[1], 2)
-            small.connection.close()
+            self._grow(level - self.rows - WINDOW * BATCH // 2)
+            for busy in BUSY:
+                figures |= self._at(level, busy)
         figures["bytes per transfer, tables and indexes"] = round((self._bytes() - before) / self.rows)
         return figures
 
-    def _small(self, level: int) -> Ours:
-        """A ledger that will be as large as the first level in the middle of the measurement."""
-        name = f"bench_small_{level}"
+    def _at(self, level: int, busy: int) -> dict[str, Any]:
+        """The time of a transfer among `busy` accounts now, and in a small ledger by turns."""
+        small = self._small(f"bench_small_{level}_{busy}")
+        sides = [(ours, ours.any[:busy]) for ours in (self.ours, small)]
+        walls: tuple[list[float], list[float]] = ([], [])
+        before = [_cpu(ours) for ours, _ in sides]
+        for _ in range(WINDOW):
+            for side, times in zip(sides, walls, strict=True):
+                times.append(_time(*side))
+        self.rows += WINDOW * BATCH
+        cpu = [(_cpu(ours) - began) / (WINDOW * BATCH) for (ours, _), began in zip(sides, before, strict=True)]
+        small.connection.close()
+        wall = [statistics.median(times) / BATCH for times in walls]
+        at = f"at {level:,}, {busy:,} accounts"
+        return {
+            f"µs per transfer {at} (median, wall)": round(wall[0] * 1e6, 1),
+            f"µs per transfer {at} (backend's CPU)": round(cpu[0] * 1e6, 1),
+            f"{at} / at {LEVELS[0]:,} in the same moments (wall)": round(wall[0] / wall[1], 2),
+            f"{at} / at {LEVELS[0]:,} in the same moments (CPU)": round(cpu[0] / cpu[1], 2),
+        }
+
+    def _small(self, name: str) -> Ours:
+        """A new ledger: in the middle of the measurement it is as large as the first level, and a half more."""
         url = self.node.make_database(name)
         with psycopg.connect(url, autocommit=True) as owner:
             owner.execute(LEDGER.read_text(encoding="utf-8"))
         small = Ours(self.node, name="bench/growth", database=name)
         with psycopg.connect(url, autocommit=True) as owner:
             owner.execute("ANALYZE ledger.account")
-        for _ in range((LEVELS[0] - WINDOW * BATCH // 2) // BATCH):
-            _time(small)
         return small
 
-    def _grow(self, transfers: int) -> Iterator[float]:
-        """Post so many more; the seconds of each batch."""
+    def _grow(self, transfers: int) -> None:
+        """Post so many more, among all accounts."""
         for _ in range(max(0, transfers) // BATCH):
-            yield _time(self.ours)
+            _time(self.ours, self.ours.any)
             self.rows += BATCH
 
     def _bytes(self) -> int:
@@ -258,9 +262,9 @@ class Growth:
         return int(row[0])
 
 
-def _time(ours: Ours) -> float:
-    """Seconds a batch takes."""
-    batch = ours.batch(ours.any)
+def _time(ours: Ours, accounts: list[int]) -> float:
+    """Seconds a batch among these accounts takes."""
+    batch = ours.batch(accounts)
     began = time.perf_counter()
     ours.plain(batch)
     return time.perf_counter() - began
