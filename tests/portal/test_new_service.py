@@ -1,6 +1,10 @@
-"""A service added as a folder is in search, guide, form, tracker, counter, office, plan and API without another line."""
+"""A service added as a folder is in search, guide, form, tracker, counter, office, plan and API without another line.
+
+The folder is the one that docs/tutorial/first-service.md tells its reader to write.
+"""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -19,106 +23,8 @@ from chuanyu.watch import queries as watch
 
 pytestmark = pytest.mark.django_db
 Staff = Callable[[str], Client]
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-service.md"
 NAME, ENGLISH = "跨省图书通借", "Library books across the border"
-
-SERVICE = """
-name:    {zh: 跨省图书通借, en: Library books across the border}
-summary: {zh: 一张读者证，两地图书馆都能借。, en: "One reader's card for the libraries of both provinces."}
-clause:  10
-leads:   {chongqing: 市文化旅游委, sichuan: 文化和旅游厅}
-mode:    online
-life:    [study]
-basis:
-  sample-1: {title: {zh: 示例〔2025〕1号 通借办法, en: "Sample 2025 No. 1, on lending"}, from: 2025-01-01}
-parameters:
-  term:
-    title: {zh: 办理时限, en: Term}
-    unit: working_days
-    values: [{from: 2025-01-01, value: 5, ref: "sample-1#3", certainty: illustrative}]
-  least_age:
-    title: {zh: 最低年龄, en: Least age}
-    unit: age
-    values: [{from: 2025-01-01, value: 16, ref: "sample-1#2", certainty: illustrative}]
-documents:
-  person:      {class: Person, by: node, title: {zh: 本人信息, en: About the applicant}}
-  application: {class: Application, by: applicant, title: {zh: 通借申请, en: Application for lending}}
-reasons:
-  too_young:
-    zh: 未满16周岁，需由监护人申请。
-    en: Under 16, a guardian has to apply.
-    remedy: {zh: 请监护人申请。, en: Ask a guardian to apply.}
-cases:
-  parties:
-    home: {agency: hrss, node: filed_at}
-    away: {agency: hrss, node: other}
-  start: {state: asked, takes: application}
-  states:
-    asked:
-      title: {zh: 待开通, en: Waiting to be opened}
-      owner: home
-      term: term
-      does:
-        open:     {title: {zh: 开通, en: Open}, by: owner, decide: may_borrow, to: {accept: opened, refuse: refused}}
-        withdraw: {title: {zh: 撤回, en: Withdraw}, by: applicant, to: withdrawn}
-    opened:
-      title: {zh: 待登记, en: Waiting to be entered}
-      owner: away
-      term: term
-      does: {enter: {title: {zh: 登记, en: Enter}, by: owner, to: done}}
-    done:      {title: {zh: 已开通, en: Open}, final: true}
-    refused:   {title: {zh: 不予开通, en: Not opened}, final: true}
-    withdrawn: {title: {zh: 已撤回, en: Withdrawn}, final: true}
-watch:
-  promise: {within: 5, unit: working_days, share: "0.90", ref: "sample-1#3", certainty: illustrative}
-"""
-
-DOCUMENTS = '''"""What is asked."""
-
-from typing import Annotated
-
-from chuanyu.core.documents import Document, Meta, Title
-
-
-class Application(Document):
-    """The card."""
-
-    card: Annotated[str, Title("读者证号", "Reader's card"), Meta(max_length=20)]
-'''
-
-RULES = '''"""Who may borrow."""
-
-from datetime import date
-
-from chuanyu.core.days import age
-from chuanyu.core.documents import Person
-from chuanyu.core.outcomes import Outcome, accept, refuse
-from chuanyu.core.parameters import Parameters
-from chuanyu.core.rules import rule
-
-from .documents import Application
-
-
-@rule(outcomes="accept refuse", on="application")
-def may_borrow(person: Person, application: Application, p: Parameters, day: date) -> Outcome:
-    """Whoever is old enough."""
-    if age(person.birth, day) < p.least_age:
-        return refuse("too_young", ref="sample-1#2")
-    return accept()
-'''
-
-EXAMPLES = """
-decisions:
-  - name: {zh: 年满16周岁, en: 16 and older}
-    rule: may_borrow
-    as_of: 2025-03-03
-    given: {person: {birth: 1990-01-01, sex: female}, application: {card: "A1"}}
-    expect: {outcome: accept}
-  - name: {zh: 未满16周岁, en: Under 16}
-    rule: may_borrow
-    as_of: 2025-03-03
-    given: {person: {birth: 2020-01-01, sex: female}, application: {card: "A1"}}
-    expect: {outcome: refuse, reason: too_young, ref: "sample-1#2"}
-"""
 
 
 @pytest.fixture
@@ -126,8 +32,9 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The installed services and one folder more."""
     folder = tmp_path / "culture" / "library_lending"
     folder.mkdir(parents=True)
-    files = {"service.yaml": SERVICE, "documents.py": DOCUMENTS, "rules.py": RULES, "examples.yaml": EXAMPLES}
-    for name, content in files.items():
+    files = re.findall(r"^`([a-z.]+)`:\n\n```\w+\n(.*?)^```$", TUTORIAL.read_text(encoding="utf-8"), re.M | re.S)
+    assert [name for name, _ in files] == ["service.yaml", "documents.py", "rules.py", "examples.yaml"]
+    for name, content in files:
         (folder / name).write_text(content)
     assert check(folder) == []
     installed_ones = catalogues._folders
