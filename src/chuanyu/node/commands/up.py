@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--alone", action="store_true", help="with --node: make no keys for the other node (production)"
     )
     parser.add_argument("--no-samples", action="store_true", help="no sample residents, staff and histories")
+    parser.add_argument(
+        "--database", action="store_true", help="only the database, no programs: to copy it, or to look"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -98,6 +101,16 @@ def _start(watched: supervisor.Supervisor, nodes: tuple[str, ...], options: argp
             database = children[0]
             watched.children.append(database)
             database.start()
+    if options.database:
+        for here in places:
+            server, _ = servers[here.node]
+            if server is None:
+                raise cli.Stop(
+                    f"the database of {here.node} is not ours to start (CHUANYU_{here.node.upper()}_DATABASE_URL)."
+                )
+            server.wait()
+            say(f"  {here.node:<10} {here.sockets}    passwords in {place.var() / here.node / 'node.json'}")
+        return
     setup.command(places[:1], "collect")
     say(f"migrations, keys, compact{'' if options.no_samples else ', sample data'}")
     for here in places:
