@@ -409,6 +409,7 @@ def _transfer_view(row: clearing.Transfer, after: str) -> TransferView:
     return TransferView(
         id=row.id,
         name=row.name,
+        title=row.title,
         amount=str(row.amount),
         unit=row.unit,
         payer=agency_name(row.payer),

@@ -41,6 +41,7 @@ class TransferView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     name: str
+    title: Text  # what it is for
     amount: str
     unit: str
     payer: Text
