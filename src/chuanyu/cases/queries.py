@@ -243,6 +243,7 @@ def _view(case: Case, actor: Actor) -> CaseView:
         state=case.state,
         title=state.title,
         final=case.final,
+        outside=state.outside,
         owner=state.owner or "",
         owner_node=case.owner.partition("/")[0],
         owner_agency=agency_name(case.owner) if case.owner else None,

@@ -64,6 +64,9 @@ class Spending(Document):
     ordinary_deductible: Annotated[Money, Title("普通门诊起付线支付", "Deductible paid, ordinary")] = Money(0)
     ordinary_fund: Annotated[Money, Title("普通门诊基金支付", "Paid by the fund, ordinary")] = Money(0)
     bills: Annotated[tuple[Settled, ...], Title("已结算的结算单", "Bills settled"), Meta(max_length=2000)] = ()
+    before: Annotated[
+        tuple[Settled, ...], Title("上年已结算的结算单", "Bills of the year before"), Meta(max_length=2000)
+    ] = ()
 
 
 class Opened(Document):

@@ -56,7 +56,7 @@ def may_settle(
         return ask("seen_on", LISTS)
     if any(line.self_share and line.list_class is not ListClass.b for line in bill.lines):
         return ask("self_share", LISTS)
-    if spending is not None and Settled(number=bill.number) in spending.bills:
+    if spending is not None and Settled(number=bill.number) in (*spending.bills, *spending.before):
         return duplicate(bill.number)
     if insurance is None or insurance.suspended:
         return refuse("not_insured", LISTS)
@@ -139,6 +139,7 @@ def spending(
         ordinary_deductible=known.ordinary_deductible + (ordinary.deductible * sign if ordinary else Money(0)),
         ordinary_fund=known.ordinary_fund + (ordinary.fund * sign if ordinary else Money(0)),
         bills=(*others, this) if sign == 1 else others,
+        before=known.before,
     )
 
 
@@ -231,8 +232,10 @@ def _rows(parts: list[_Part], share: Share) -> list[Row]:
 
 
 def _of_year(spending: Spending | None, day: date) -> Spending:
-    """The record of the year of settlement; an older one counts for nothing."""
-    return spending if spending is not None and spending.year == day.year else Spending(year=day.year)
+    """The record of the year of settlement; of the year before only the bills are known, so that none is settled again."""
+    if spending is None or spending.year not in (day.year - 1, day.year):
+        return Spending(year=day.year)
+    return spending if spending.year == day.year else Spending(year=day.year, before=spending.bills)
 
 
 def _sum(parts: Iterable[_Part], track: Track) -> Money:

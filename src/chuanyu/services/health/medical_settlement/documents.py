@@ -89,10 +89,13 @@ class Admission(Document):
 
 
 class Benefits(Document):
-    """年度待遇累计: every stay settled in one year."""
+    """年度待遇累计: every stay settled in one year; those of the year before, so that none is settled again."""
 
     year: Annotated[int, Title("年度", "Year"), Meta(ge=2000, le=2100)]
     admissions: Annotated[tuple[Admission, ...], Title("住院结算", "Stays settled"), Meta(max_length=200)] = ()
+    before: Annotated[
+        tuple[Admission, ...], Title("上年住院结算", "Those of the year before"), Meta(max_length=200)
+    ] = ()
 
 
 class Level(Choice):

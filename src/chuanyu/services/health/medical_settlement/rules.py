@@ -100,7 +100,7 @@ def may_settle(
         return ask("bill_dates", "jbgc-2022#33")
     if any(line.self_share and line.list_class is not ListClass.b for line in bill.lines):
         return ask("self_share", "ybf-2022-22#2.1")
-    admissions = benefits.admissions if benefits is not None else ()
+    admissions = (*benefits.before, *benefits.admissions) if benefits is not None else ()
     if any(admission.number == bill.number for admission in admissions):
         return duplicate(bill.number)
     if insurance is None or insurance.suspended:
@@ -178,8 +178,9 @@ def benefits(
 ) -> Benefits:
     """The year's record with this stay in it; without it once it is reversed. A new year begins a new record."""
     kept = stays(benefits, day, but=bill.number)
+    before = _before(benefits, day)
     if reversal is not None and reversal.bill == bill.number:
-        return Benefits(year=day.year, admissions=kept)
+        return Benefits(year=day.year, admissions=kept, before=before)
     stay = Admission(
         number=bill.number,
         place=bill.place,
@@ -188,7 +189,7 @@ def benefits(
         deductible=settlement.deductible,
         fund=settlement.fund,
     )
-    return Benefits(year=day.year, admissions=(*kept, stay))
+    return Benefits(year=day.year, admissions=(*kept, stay), before=before)
 
 
 @rule(outcomes="accept ask", on="event")
@@ -246,6 +247,13 @@ def timetable(window: Window, p: Parameters) -> Timetable:
 
 
 # ---- what they rest on
+
+
+def _before(benefits: Benefits | None, day: date) -> tuple[Admission, ...]:
+    """The stays settled in the year before that of `day`, as far as the record knows them."""
+    if benefits is None or benefits.year not in (day.year - 1, day.year):
+        return ()
+    return benefits.before if benefits.year == day.year else benefits.admissions
 
 
 def _at_two_places(bill: Bill, other: Admission) -> bool:
