@@ -76,6 +76,12 @@ def test_what_needs_an_agencys_record_is_not_asked() -> None:
         eligibility.foresee(later, {}, day=DAY, node="sichuan")
 
 
+@pytest.mark.parametrize("service", ["family_wallet", "gaozhu_pilot", "provident_fund_transfer"])
+def test_what_may_need_an_agencys_record_is_not_asked_either(service: str) -> None:
+    """Without it the rule would refuse everybody: that is no answer to give."""
+    assert eligibility.question(catalogue()[service]) is None
+
+
 @pytest.mark.django_db
 def test_nothing_is_stored() -> None:
     foresee({})

@@ -67,6 +67,10 @@ def test_csv_is_the_whole_statement_in_yuan_and_local_time(paid: Town, monkeypat
         entries = statements.page(book=BOOK, account="fund", size=50).entries
         assert [int(row["number"]) for row in rows] == [e.seq for e in entries]
         assert (rows[0]["amount"], rows[-1]["balance"]) == ("-0.25", "1000000.00")
+        assert [(rows[n]["posting"], rows[n]["title"]) for n in (0, -1)] == [
+            ("transfer_amount", "养老保险转移资金"),
+            ("opening", "注入资金"),
+        ]
         assert rows[0]["time"].endswith("+08:00")
         since = entries[10].at
         later = list(csv.DictReader(statements.lines(book=BOOK, account="fund", since=since)))

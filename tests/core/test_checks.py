@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from chuanyu.core.catalogue import SERVICES
 from chuanyu.core.checks import CODES, check
+from chuanyu.core.source import read
 
 HERE = Path(__file__).parent
 SOUND = HERE / "sound"
@@ -90,3 +92,30 @@ def test_forbidden_code_is_never_run(tmp_path: Path) -> None:
     rules.write_text(f"import pathlib\npathlib.Path({str(witness)!r}).touch()\n{rules.read_text(encoding='utf-8')}")
     assert "import" in {problem.code for problem in check(root)}
     assert not witness.exists()
+
+
+def test_a_module_beside_helps_under_the_same_limits(tmp_path: Path) -> None:
+    root = tmp_path / "services"
+    shutil.copytree(SOUND, root)
+    folder = root / "employment/sample"
+    rules, helper, witness = folder / "rules.py", folder / "helping.py", tmp_path / "ran"
+    helper.write_text("ZERO = 0\n", encoding="utf-8")
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text(text.replace("from .documents", "from .helping import ZERO\nfrom .documents"), encoding="utf-8")
+    assert check(root) == []
+    helper.write_text(f"import pathlib\npathlib.Path({str(witness)!r}).touch()\nZERO = 0\n", encoding="utf-8")
+    found = {(Path(problem.file).name, problem.line, problem.code) for problem in check(root)}
+    assert ("helping.py", 1, "import") in found and not witness.exists()
+    rules.write_text(text.replace("from .documents", "from .absent import ZERO\nfrom .documents"), encoding="utf-8")
+    assert "import" in {problem.code for problem in check(root)}
+
+
+def test_services_share_no_code_but_that_of_their_chapter(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.py"
+    package = "chuanyu.services.health.family_wallet"
+    shared = SERVICES / "health/bills.py"
+    rules.write_text("from chuanyu.services.health.medical_settlement.documents import Bill\n", encoding="utf-8")
+    assert [finding.code for finding in read(rules, package).findings] == ["import"]
+    assert read(shared, "chuanyu.services.health").findings == []
+    for file in sorted((SERVICES / "health/chronic_outpatient").glob("*.py")):
+        assert read(file, "chuanyu.services.health.chronic_outpatient").findings == []

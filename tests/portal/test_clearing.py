@@ -303,6 +303,7 @@ def test_a_statement_pages_and_is_taken_away_whole(month: Window, staff: Staff) 
     address = f"/clearing/accounts/hrss/{SERVICE}/fund/"
     page = read(officer.get(address))
     assert len(page.root.all("tr")) == 51
+    assert "养老保险转移资金" in page.text and "transfer_amount" not in page.text
     (older,) = [a.get("href") for a in page.one("main").all("a") if a.get("rel") == "next"]
     assert len(read(officer.get(address + older.partition("#")[0])).root.all("tr")) < 51
     answer = officer.get(f"{address}?csv=entries")

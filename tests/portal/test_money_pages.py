@@ -324,6 +324,8 @@ def test_a_statement_has_the_balance_after_each_and_a_receipt_for_it(town: Town,
     )
     receipt = read(page(patient, town, HOME, f"/cases/{case}/receipts/{out['流水号']}/"))
     assert "您的个人账户" in receipt.text and "1,500.00" in receipt.text and "已入账" in receipt.text
+    assert "家庭共济转账" in receipt.text
+    assert "家庭共济转账" in read(page(patient, town, HOME, "/money/")).text
     (shown,) = town.view(HOME, case).transfers  # the reservation it came from is not shown beside it
     assert shown.kind == "post" and shown.status == "posted"
 
@@ -349,6 +351,23 @@ def test_steps_that_happen_by_themselves_are_named_as_the_systems(town: Town) ->
     assert price.by == "insured_place" and not price.timed
     guide = read(page(Client(), town, HOME, f"/services/{MEDICAL}/"))
     assert "四川省医疗保障局的系统，自动" in guide.text and "⚙" in guide.text
+
+
+@pytest.mark.parametrize(
+    ("service", "days_", "outside"),
+    [
+        (MEDICAL, "6个工作日", "不含：已登记，待上传费用"),  # the 120 days of the stay are not the agencies'
+        ("supplies_mutual_aid", "41个工作日", "不含：使用中"),
+        ("pension_transfer", "45个工作日", ""),  # corrections are on no main path
+    ],
+)
+def test_the_guide_adds_up_what_the_agencies_may_take_and_names_what_it_leaves_out(
+    town: Town, service: str, days_: str, outside: str
+) -> None:
+    guide = read(page(Client(), town, HOME, f"/services/{service}/"))
+    length = guide.text.partition("法定时限")[2].partition("服务承诺")[0]
+    assert days_ in length.replace(" ", "") and (outside or "合计") in length
+    assert bool(outside) is ("不含" in length)
 
 
 def test_the_guide_of_a_service_without_a_procedure_says_that_nothing_is_to_be_done(town: Town) -> None:

@@ -5,6 +5,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,3 +214,62 @@ def test_the_pilot_never_takes_anything_away(item: str, node: str, since: date, 
     assert yuan(result["pilot"]) >= 0
     lives = since <= date(2025, 9, 30) and until >= date(2025, 9, 1)
     assert lives or yuan(result["pilot"]) == 0
+
+
+def changed(service: str, **values: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The service's parameters, some of them with other values: `key=[(since, value), …]`."""
+    parameters = dict(catalogue()[service].parameters)
+    for key, dated in values.items():
+        first = parameters[key].values[0]
+        new = [msgspec.structs.replace(first, since=date.fromisoformat(since), value=value) for since, value in dated]
+        parameters[key] = msgspec.structs.replace(parameters[key], values=tuple(new))
+    return parameters
+
+
+@pytest.mark.parametrize(
+    ("month", "chongqing", "mode", "pilot", "total"),
+    [
+        ("2025-05-31", "750.00", "TAKE_HIGHER", "50.00", "750.00"),
+        ("2025-06-01", "800.00", "TAKE_HIGHER", "100.00", "800.00"),  # applied for in July like the one before
+        ("2025-05-01", "700.00", "TAKE_HIGHER", "0.00", "700.00"),  # equal: nothing to add
+        ("2025-05-01", "650.00", "TAKE_HIGHER", "0.00", "700.00"),  # the other pays less
+        ("2025-05-01", "750.00", "HOME", "0.00", "700.00"),
+    ],
+)
+def test_a_month_is_paid_by_what_held_in_that_month(
+    month: str, chongqing: str, mode: str, pilot: str, total: str
+) -> None:
+    parameters = changed(
+        "gaozhu_pilot",
+        care_chongqing=[("2025-01-26", chongqing if month < "2025-06" else "750.00"), ("2025-06-01", chongqing)],
+        care_mode=[("2025-01-26", [mode]), ("2025-07-01", ["HOME"])],
+    )
+    documents = {
+        "application": {"item": "care", "month": month},
+        "person": {"birth": "1942-03-08", "sex": "female", "household": "511623"},
+        "residence": {"grid": "GZ-1", "since": "2023-03-01", "verified": True},
+    }
+    service = catalogue()["gaozhu_pilot"]
+    result = decide(service, "entitlement", documents, date(2025, 7, 5), "sichuan", parameters=parameters).plain()
+    assert (result["value"]["pilot"], result["value"]["total"]) == (pilot, total)
+    july = documents | {"application": {"item": "care", "month": "2025-07-01"}}
+    after = decide(service, "top_up", july, date(2025, 8, 5), "sichuan", parameters=parameters).plain()["value"]
+    assert after == "0.00"
+
+
+def test_each_item_has_its_own_rule_of_exit_and_its_own_bearer() -> None:
+    parameters = changed(
+        "gaozhu_pilot",
+        meals_leaving_month_kept=[("2025-01-26", False)],
+        meals_bearer=[("2025-01-26", ["示例承担方"])],
+    )
+    service = catalogue()["gaozhu_pilot"]
+    found = {}
+    for item in ("care", "meals"):
+        documents = {
+            "application": {"item": item, "month": "2025-05-01"},
+            "residence": {"grid": "GZ-1", "since": "2023-03-01", "until": "2025-05-15", "verified": True},
+        }
+        value = decide(service, "entitlement", documents, DAY, "sichuan", parameters=parameters).plain()["value"]
+        found[item] = (value["pilot"], value["bearer"])
+    assert found == {"care": ("50.00", "高竹新区试点资金"), "meals": ("0.00", "示例承担方")}

@@ -1,7 +1,7 @@
 """Cases to count, written as they would have come to be: state, end and event, without walking the procedure."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -25,7 +25,10 @@ def _anew() -> Iterator[None]:
 
 @pytest.fixture
 def write(db: None) -> Write:
-    """`write(7, state="refused", reason="…", origin="511602", filed=day, took=30)`: that many cases."""
+    """`write(7, state="refused", reason="…", origin="511602", filed=day, took=30)`: that many cases.
+
+    `walked`: the states they were in, each with the day (counted from filing) on which it was entered.
+    """
 
     def write(
         count: int,
@@ -37,6 +40,7 @@ def write(db: None) -> Write:
         at: str = "",
         filed: datetime | None = None,
         took: int = 10,
+        walked: tuple[tuple[int, str], ...] = (),
     ) -> None:
         declaration = declarations.keep(catalogue()[service])
         procedure = declarations.procedure(declaration)
@@ -64,6 +68,9 @@ def write(db: None) -> Write:
                 head="",
             )
             body = {"outcome": {"outcome": "refuse", "reason": reason}} if reason else {}
-            Event.objects.create(case=case, sequence=2, hash="", body=body)
+            Event.objects.create(case=case, sequence=len(walked) + 2, hash="", body=body)
+            for sequence, (day, target) in enumerate(walked, start=1):
+                at = (began + timedelta(days=day)).astimezone(UTC).isoformat(timespec="milliseconds")
+                Event.objects.create(case=case, sequence=sequence, hash="", body={"at": at, "target": target})
 
     return write

@@ -91,6 +91,19 @@ def test_days_are_working_days_and_the_promise_is_measured_by_them(write: Write)
     assert (row.count, row.end, row.days) == (2, "done", numbers[date(2025, 10, 9)] - numbers[date(2025, 9, 26)])
 
 
+def test_time_that_is_in_no_agencys_hands_is_not_held_against_them(write: Write) -> None:
+    """Three weeks in hospital, then a working day to settle: that day counts, and so does one in which the bill was corrected."""
+    monday = datetime(2025, 6, 9, 23, 30, tzinfo=days.SHANGHAI)
+    span = datetime(2025, 6, 1, tzinfo=days.SHANGHAI), datetime(2025, 8, 1, tzinfo=days.SHANGHAI)
+    stay = ((0, "opened"), (21, "pricing"), (21, "priced"), (21, "settled"), (22, "closed"))
+    write(2, service="medical_settlement", filed=monday, took=22, walked=stay)
+    again = ((0, "opened"), (7, "pricing"), (8, "opened"), (21, "pricing"), (21, "settled"), (22, "closed"))
+    write(3, service="medical_settlement", filed=monday, took=22, walked=again)
+    write(4, service="provident_fund_transfer", state="done", filed=monday, took=4, walked=((0, "filed"), (4, "done")))
+    found = {(row.service, row.days): row.count for row in figures.ended(*span)}
+    assert found == {("medical_settlement", 1): 2, ("medical_settlement", 2): 3, ("provident_fund_transfer", 4): 4}
+
+
 @pytest.mark.parametrize(
     ("kept", "late", "met"),
     [(100, 0, True), (1000, 20, True), (50, 50, False), (40, 2, None), (5, 2, False), (5, 0, True)],

@@ -52,7 +52,7 @@ def question(service: Service) -> Question | None:
             asked.append(spec)
         elif spec.by == "node":
             known.append(spec)
-        elif name not in rule.optional:  # a record of an agency: nobody looks into it for a question
+        elif spec.register or name not in rule.optional:  # a record of an agency: nobody looks into it for a question
             return None
     return Question(state, act, rule, tuple(asked), tuple(known)) if asked or known else None
 

@@ -45,14 +45,20 @@ class Evidence:
         return _service(self.case.service).documents
 
     def get(self, name: str, moment: datetime) -> Any:
-        """A document as plain data: just taken, held by the case, from the register, or what the node knows. None if absent."""
+        """A document as plain data: just taken, held by the case, from the register, or what the node knows. None if absent.
+
+        What a step makes for the register is read there and nowhere else: other cases write it too, and what the ledger
+        refused was never entered.
+        """
         if name in self.taken:
             return self.taken[name]
+        spec = self.specs.get(name)
+        if spec is not None and spec.stays:
+            return self.registered(name)
         if self._held is None:
             self._held = {document: body for document, _, body in store.documents(self.case.pk)}
         if name in self._held:
             return self._held[name]
-        spec = self.specs.get(name)
         if spec is None:
             return None
         if spec.cls is Moment:

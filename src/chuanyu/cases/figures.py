@@ -32,7 +32,10 @@ class Filed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` cases that took so many working days from filing to their end (done or refused; nobody counts withdrawals)."""
+    """`count` cases that took so many working days from filing to their end (done or refused; nobody counts withdrawals).
+
+    Days in a state that waits `outside` are left out: they are not the agencies' own.
+    """
 
     service: str
     end: End | str
@@ -72,13 +75,24 @@ SELECT service, declaration_id, date_trunc('month', {_LOCAL.format("filed")})::d
   FROM cases_case WHERE filed_at = %(here)s AND filed >= %(since)s AND filed < %(until)s GROUP BY 1, 2, 3, 4
 """
 # working days are counted by a calendar of running numbers: the difference of two is what lies between
+_CASES = "c.filed_at = %(here)s AND c.final AND c.filed >= %(since)s AND c.filed < %(until)s AND c.since < %(until)s"
+_AT = _LOCAL.format("(e.body->>'at')::timestamptz")
 _ENDED = f"""
-SELECT c.service, c.declaration_id, c.state, l.n - f.n, count(*)
+WITH calendar AS (SELECT * FROM unnest(%(days)s::date[], %(numbers)s::int[]) AS d(day, n)),
+     stay AS (SELECT e.case_id, c.declaration_id, e.body->>'target' AS state, {_AT}::date AS came,
+                     lead({_AT}::date) OVER (PARTITION BY e.case_id ORDER BY e.sequence) AS went
+                FROM cases_case c JOIN cases_event e ON e.case_id = c.id
+               WHERE {_CASES} AND c.declaration_id = ANY(%(outside)s::text[])),
+     away AS (SELECT case_id, sum(l.n - f.n) AS n FROM stay
+                JOIN calendar f ON f.day = came JOIN calendar l ON l.day = went
+               WHERE (declaration_id, state) IN (SELECT * FROM unnest(%(outside)s::text[], %(states)s::text[]))
+               GROUP BY 1)
+SELECT c.service, c.declaration_id, c.state, l.n - f.n - coalesce(away.n, 0), count(*)
   FROM cases_case c
-  JOIN unnest(%(days)s::date[], %(numbers)s::int[]) AS f(day, n) ON f.day = {_LOCAL.format("c.filed")}::date
-  JOIN unnest(%(days)s::date[], %(numbers)s::int[]) AS l(day, n) ON l.day = {_LOCAL.format("c.since")}::date
- WHERE c.filed_at = %(here)s AND c.final
-   AND c.filed >= %(since)s AND c.filed < %(until)s AND c.since < %(until)s GROUP BY 1, 2, 3, 4
+  JOIN calendar f ON f.day = {_LOCAL.format("c.filed")}::date
+  JOIN calendar l ON l.day = {_LOCAL.format("c.since")}::date
+  LEFT JOIN away ON away.case_id = c.id
+ WHERE {_CASES} GROUP BY 1, 2, 3, 4
 """
 _REASONS = """
 SELECT c.service, coalesce(e.body->'outcome'->>'reason', ''), count(*)
@@ -116,7 +130,13 @@ def filed(since: datetime, until: datetime) -> list[Filed]:
 def ended(since: datetime, until: datetime) -> list[Ended]:
     """How long those of them took that were decided."""
     numbers = calendar(days.legal_day(since), days.legal_day(until))
-    span = _span(since, until) | {"days": list(numbers), "numbers": list(numbers.values())}
+    outside = _outside()
+    span = _span(since, until) | {
+        "days": list(numbers),
+        "numbers": list(numbers.values()),
+        "outside": [declaration for declaration, _ in outside],
+        "states": [state for _, state in outside],
+    }
     counts: dict[tuple[Any, ...], int] = {}
     for service, declaration, state, took, count in sql.rows(_ENDED, span):
         key = service, _end(declaration, state), took
@@ -159,6 +179,17 @@ def calendar(first: date, last: date) -> dict[date, int]:
 
 def _span(since: datetime, until: datetime) -> dict[str, Any]:
     return {"since": since, "until": until, "here": here()}
+
+
+def _outside() -> list[tuple[str, str]]:
+    """(declaration, state) of those that wait for what is in no agency's hands."""
+    known = Case.objects.values_list("declaration", flat=True).distinct().order_by()
+    return [
+        (declaration, state.name)
+        for declaration in known
+        for state in declarations.procedure(declaration).states.values()
+        if state.outside
+    ]
 
 
 def _end(declaration: str, state: str) -> End:

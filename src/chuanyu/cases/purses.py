@@ -16,6 +16,7 @@ from chuanyu.cases.models import Case
 from chuanyu.cases.views import CaseView, TransferView
 from chuanyu.clearing import purses as clearing
 from chuanyu.clearing import queries as transfers
+from chuanyu.clearing import titles
 from chuanyu.clearing.statements import Page
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
@@ -66,6 +67,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     transfer: UUID
     case: UUID | None
     reference: str
+    title: Text  # what it is for
     came: bool
     amount: str
     after: str
@@ -107,6 +109,7 @@ def statement(
             transfer=entry.transfer,
             case=cases.get(entry.transfer),
             reference=references.get(cases[entry.transfer], "") if entry.transfer in cases else "",
+            title=titles.title(entry.code, service),
             came=entry.amount > 0,
             amount=clearing.shown(abs(entry.amount), found.unit),
             after=clearing.shown(entry.after, found.unit),

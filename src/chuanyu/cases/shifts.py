@@ -74,7 +74,7 @@ SELECT c.service, c.declaration_id, e.body->>'source' AS state, e.body->>'act' A
 def levels(agency: str, today: date) -> list[LevelView]:
     """How the agency ("sichuan/hrss") kept the term of each state it owns over the last WINDOW days, and what is open now.
 
-    Only steps of its staff count: what waits for the applicant is nobody's delay. Kept for some minutes.
+    Only steps of its staff count: what waits for the applicant, or `outside`, is nobody's delay. Kept for some minutes.
     """
     key = f"cases.levels:{agency}:{today}"
     found: list[LevelView] | None = cache.get(key)
@@ -93,7 +93,7 @@ def _levels(agency: str, today: date) -> list[LevelView]:
         _LEFT, [MIGRATED, until - timedelta(days=WINDOW), until, agency, ACT]
     ):
         state = declarations.procedure(hash_).states.get(name)
-        if state is None or state.term is None or _is_applicants(state, act):
+        if state is None or state.term is None or state.outside or _is_applicants(state, act):
             continue
         took.setdefault((service, name), Counter())[days.working_days_between(came, went)] += n
         on_time[service, name] += n if went <= _due(hash_, state.term, came) else 0
@@ -119,7 +119,9 @@ def _level(
 ) -> LevelView | None:
     declared = declarations.by_hash(hash_)
     state = declarations.procedure(hash_).states.get(name)
-    if state is None or state.term is None or all(act.by == "applicant" for act in state.does.values()):
+    if state is None or state.term is None or state.outside:
+        return None
+    if all(act.by == "applicant" for act in state.does.values()):
         return None
     counts, (_, waiting, late) = took.get((service, name), Counter[int]()), now.get((service, name), ("", 0, 0))
     return LevelView(

@@ -84,6 +84,7 @@ def whole(case: Case, actor: Actor) -> CaseView:
         state=case.state,
         title=state.title,
         final=case.final,
+        outside=state.outside,
         owner=state.owner or "",
         owner_node=case.owner.partition("/")[0],
         owner_agency=agency_name(case.owner) if case.owner else None,
@@ -250,6 +251,7 @@ def _transfer_view(row: clearing.Transfer, after: str) -> TransferView:
     return TransferView(
         id=row.id,
         name=row.name,
+        title=row.title,
         amount=str(row.amount),
         unit=row.unit,
         payer=agency_name(row.payer),

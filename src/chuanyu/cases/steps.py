@@ -176,11 +176,12 @@ def position(case: Case, last: Step | None = None) -> Position:
 
 
 def moment(case: Case, act: Act, now: datetime) -> datetime:
-    """When an automatic act is due: at once (`now`), or at the moment its rule gives."""
+    """When an automatic act is due: at once (`now`), or at the moment its rule gives; its day is that of entering the state."""
     if act.at is None:
         return now
     held = evidence.Evidence(case, agency=case.owner.partition("/")[2], actor=SYSTEM(here()))
-    outcome, _ = evidence.decide(held, declarations.by_hash(case.declaration_id), act.at, now, node=here())
+    entered = case.received or now
+    outcome, _ = evidence.decide(held, declarations.by_hash(case.declaration_id), act.at, entered, node=here())
     when: datetime = outcome.value
     return when.replace(tzinfo=days.SHANGHAI) if when.tzinfo is None else when
 

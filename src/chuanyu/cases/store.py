@@ -38,7 +38,12 @@ _DOCUMENTS = (
     "SELECT name, sequence, body FROM cases_casedocument WHERE case_id = %s AND sequence > %s ORDER BY sequence, name"
 )
 _EVENTS = "SELECT body FROM cases_event WHERE case_id = %s AND sequence > %s ORDER BY sequence"
-_DUE = "SELECT id FROM cases_case WHERE acts_at <= %s AND NOT posting ORDER BY acts_at LIMIT 1"
+# a person's cases of a service one after another: what the one before is posting may count for the next
+_DUE = """
+SELECT id FROM cases_case c WHERE acts_at <= %s AND NOT posting
+   AND NOT EXISTS (SELECT FROM cases_case o WHERE o.person = c.person AND o.service = c.service AND o.posting)
+ ORDER BY acts_at LIMIT 1
+"""
 _json = msgspec.json.Encoder()
 
 

@@ -41,6 +41,7 @@ class TransferView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     name: str
+    title: Text  # what it is for
     amount: str
     unit: str
     payer: Text
@@ -115,6 +116,7 @@ class CaseView(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     title: Text
     final: bool
+    outside: bool  # it waits for what is in no agency's hands
     owner: str  # party, "" when final
     owner_node: str
     owner_agency: Text | None

@@ -14,7 +14,9 @@ _OURS, _THEIRS, _SERVICE = "chongqing/nhsa", "sichuan/nhsa", "medical_settlement
 _TRANSFER, _CASE = "0193d0e5-7c00-7000-8000-0000000000d4", "0193d0e5-7c00-7000-8000-0000000000a1"
 _HASH = "9f2c41d07b58e6a3c0d9e1f4b7a86235d41c90ef7762ab8835c1d2e0f9a4b6c7"
 _ORDER = {
-    "number": "CQ20250421-000007", "service": _SERVICE, "payer": _OURS, "payee": _THEIRS, "amount": 1234567890, "unit": "CNY",
+    "number": "CQ20250421-000007", "service": _SERVICE,
+    "title": {"zh": "医保基金支付（住院）", "en": "The fund's share, inpatient"},
+    "payer": _OURS, "payee": _THEIRS, "amount": 1234567890, "unit": "CNY",
     "state": "issued", "issued": "2025-04-21T01:00:00Z", "paid": None, "received": None, "window": 3, "period": "2025-03",
     "case": None,
 }  # fmt: skip

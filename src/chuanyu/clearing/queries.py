@@ -8,9 +8,10 @@ from uuid import UUID
 import msgspec
 from django.db.models import Count, Q
 
-from chuanyu.clearing import legs, models, prepaid, timetable
+from chuanyu.clearing import legs, models, prepaid, timetable, titles
 from chuanyu.clearing.models import Instruction
 from chuanyu.core.money import Money
+from chuanyu.core.text import Text
 from chuanyu.identity import sql
 from chuanyu.identity.here import here
 
@@ -25,6 +26,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     case: UUID
     sequence: int
     name: str
+    title: Text  # what it is for
     amount: Money
     unit: str
     payer: str
@@ -71,6 +73,7 @@ def transfer(row: Instruction) -> Transfer:
         case=row.case,
         sequence=row.sequence,
         name=row.name,
+        title=titles.title(row.name, row.service),
         amount=Money(row.amount),
         unit=row.unit,
         payer=row.payer,
@@ -148,10 +151,14 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """A payment order. state: issued | paid | received. `period` is "" for a transfer that settles alone."""
+    """A payment order. state: issued | paid | received. `period` is "" for a transfer that settles alone.
+
+    `title`: what it pays, as the service calls its postings.
+    """
 
     number: str
     service: str
+    title: Text
     payer: str
     payee: str
     amount: int
@@ -323,8 +330,10 @@ def _window(row: models.Window) -> Window:
 
 def _order(row: models.Order) -> Order:
     case = row.instruction.case if row.instruction else models.NO_CASE
+    alone = row.instruction.name if row.instruction else ""
+    title = titles.title(alone, row.service) if alone else titles.of_window(row.service, row.unit)
     return Order(
-        number=row.number, service=row.service, payer=row.payer, payee=row.payee, amount=row.amount, unit=row.unit,
+        number=row.number, service=row.service, title=title, payer=row.payer, payee=row.payee, amount=row.amount, unit=row.unit,
         state=row.state, issued=row.issued, paid=row.paid, received=row.received, window=row.window_id,
         period=row.window.period if row.window else "", case=None if case == models.NO_CASE else case,
     )  # fmt: skip

@@ -11,13 +11,14 @@ from uuid import UUID
 
 import msgspec
 
+from chuanyu.clearing import titles
 from chuanyu.core.days import SHANGHAI
 from chuanyu.core.money import Money
 from chuanyu.identity import sql
 
 PAGE = 50
 CSV_PAGE = 2000
-COLUMNS = ("time", "number", "transfer", "posting", "counterpart", "amount", "balance")
+COLUMNS = ("time", "number", "transfer", "posting", "title", "counterpart", "amount", "balance")
 MONEY = "CNY"
 
 
@@ -95,6 +96,7 @@ def lines(*, book: str, account: str, since: datetime | None = None, until: date
                     entry.seq,
                     entry.transfer,
                     entry.code,
+                    titles.of_book(entry.code, book).zh,
                     entry.other,
                     shown(entry.amount, found.unit),
                     shown(entry.after, found.unit),

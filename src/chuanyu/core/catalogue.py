@@ -1,7 +1,8 @@
 """The service catalogue: every service folder read, and the services that come of it.
 
 `folder` is laid out as chapter/service: service.yaml, documents.py, rules.py, examples.yaml (the last three where there
-is something to say in them). Python is read before it is run: a file that reaches for what it must not have is never
+is something to say in them). What is long may stand in a module beside them, and what several services of a chapter share
+in a module beside their folders. Python is read before it is run: a file that reaches for what it must not have is never
 imported.
 """
 
@@ -27,6 +28,7 @@ from chuanyu.core.source import Source
 
 __all__ = ["Catalogue", "CatalogueError", "Declared", "Draft", "Problem", "catalogue", "declared", "drafts", "load"]
 
+ROLES = ("documents.py", "rules.py", "samples.py")  # what each Python file of a service is for; others help them
 SERVICES = Path(__file__).resolve().parent.parent / "services"
 OWN_DOCUMENTS: Mapping[str, type[Document]] = {"Person": Person, "Moment": Moment}  # classes every service has
 
@@ -180,11 +182,7 @@ def _draft(folder: Path) -> Draft:
         folder=folder,
         sheet=sheet.read(file) if file.is_file() else Sheet(file),
         examples_sheet=sheet.read(examples) if examples.is_file() else None,
-        sources={
-            name: source.read(folder / name, package)
-            for name in ("documents.py", "rules.py", "samples.py")
-            if (folder / name).is_file()
-        },
+        sources={file.name: source.read(file, package) for file in sorted(folder.glob("*.py"))} | _shared(folder),
     )
     if not file.is_file():
         draft.add([Finding("", "no_declaration", "the folder of a service has a service.yaml")])
@@ -204,6 +202,14 @@ def _draft(folder: Path) -> Draft:
     return draft
 
 
+def _shared(folder: Path) -> dict[str, Source]:
+    """The modules that the services of a chapter have together, by their path from a service's folder."""
+    if not folder.is_relative_to(SERVICES):
+        return {}
+    chapter = folder.parent
+    return {f"../{file.name}": source.read(file, _package(chapter)) for file in sorted(chapter.glob("*.py"))}
+
+
 def _import(draft: Draft, package: str) -> None:
     """Run documents.py and rules.py, if they may be run, and keep what they define."""
     documents = _module(draft, package, "documents")
@@ -211,7 +217,7 @@ def _import(draft: Draft, package: str) -> None:
         draft.classes = {
             name: item
             for name, item in vars(documents).items()
-            if isinstance(item, type) and issubclass(item, Document) and item.__module__ == documents.__name__
+            if isinstance(item, type) and issubclass(item, Document) and not item.__module__.startswith("chuanyu.core.")
         }
         draft.problems += _written(draft, draft.classes)
         draft.add(_classes(draft, draft.classes))
@@ -247,7 +253,7 @@ def _module(draft: Draft, package: str, name: str) -> ModuleType | None:
     read = draft.sources.get(f"{name}.py")
     if read is None:
         return ModuleType(f"{package}.{name}")
-    if not read.runs:
+    if not read.runs or not all(each.runs for name, each in draft.sources.items() if name not in ROLES):
         return None
     try:
         return importlib.import_module(f"{package}.{name}")

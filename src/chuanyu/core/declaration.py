@@ -156,6 +156,7 @@ def _posting(name: str, spec: Mapping[str, Any]) -> Posting:
     prepayment = spec.get("prepayment")
     return Posting(
         name=name,
+        title=_text(spec["title"]) if "title" in spec else Text(name, name.replace("_", " ").capitalize()),
         payer=spec["payer"],
         payee=spec["payee"],
         unit=spec["unit"],
@@ -191,6 +192,7 @@ def _state(name: str, spec: Mapping[str, Any]) -> State:
         owner=spec.get("owner") or None,
         term=spec.get("term") or None,
         does={act: _act(act, inner) for act, inner in spec.get("does", {}).items()},
+        outside=spec.get("outside", False),
         final=spec.get("final", False),
     )
 

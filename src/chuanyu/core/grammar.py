@@ -58,6 +58,7 @@ STATE = Keys(
         "owner": Maybe(shape=Str()),
         "term": Maybe(shape=Str()),
         "does": Maybe(shape=Each(word="act", of=ACT, reserved=("start",))),
+        "outside": Maybe(shape=Flag()),
         "final": Maybe(shape=Flag()),
     }
 )
@@ -78,6 +79,7 @@ CASES = Keys(
 POSTING = Keys(
     code="posting",
     keys={
+        "title": Maybe(shape=TEXT),  # `check` asks for it; cases that began before it was asked for go on
         "payer": Str(code="posting"),
         "payee": Str(code="posting"),
         "unit": OneOf(words=MOVED_UNITS, code="posting"),

@@ -16,7 +16,7 @@ from chuanyu.core.text import Text
 
 UNITS = ("ratio", "CNY", "months", "years", "days", "working_days", "count", "age", "date", "flag", "codes")
 CERTAINTIES = ("sure", "likely", "illustrative")
-RESERVED = ("day", "node", "used")  # what `p` itself answers to: no parameter may be called so
+RESERVED = ("day", "node", "used", "on")  # what `p` itself answers to: no parameter may be called so
 
 _RATIO = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,10})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -70,6 +70,7 @@ class Parameters:
 
     ratio → Decimal, CNY → Money, months/years/days/working_days/count/age → int, date → date, flag → bool,
     codes → tuple[str, ...]. `used` remembers what was read, so that an event can carry it. Raises NoParameter.
+    `p.on(day)` is the same of another day, for what is due for a time that has passed.
     """
 
     __slots__ = ("_parameters", "day", "node", "used")
@@ -79,6 +80,12 @@ class Parameters:
         self.day = day
         self.node = node
         self.used: dict[str, dict[str, Any]] = {}
+
+    def on(self, day: date) -> "Parameters":
+        """The parameters of another day at the same node; what is read of them is remembered here too."""
+        other = Parameters(self._parameters, day, self.node)
+        other.used = self.used
+        return other
 
     def __getattr__(self, key: str) -> Any:
         parameter = self._parameters.get(key)

@@ -120,13 +120,18 @@ class Act:
 
 @dataclass(frozen=True)
 class State:
-    """A waiting state has an owner (a party) and a term (a parameter in working_days); a final one has neither."""
+    """A waiting state has an owner (a party) and a term (a parameter in working_days); a final one has neither.
+
+    `outside`: it waits for what is in no agency's hands, such as a stay in hospital or the applicant's correction. Its term
+    runs, so that it is not forgotten, but the time in it is counted neither into the time allowed nor against the promise.
+    """
 
     name: str
     title: Text
     owner: str | None = None
     term: str | None = None
     does: Mapping[str, Act] = field(default_factory=dict)
+    outside: bool = False
     final: bool = False
 
 
@@ -154,12 +159,14 @@ class Prepayment:
 class Posting:
     """What an act moves: the rule of the same name gives the amount (Money, or int for points and items).
 
+    title: what the money is for, as a statement of an account says it.
     payer, payee: a party, or "applicant" with `source` or `target` "person": a personal account in the book of the party that
     owns the state. `allowance`: a rule of registered documents and the moment alone, whose value (a Document) tells the holder of
     a personal account what may still be moved now.
     """
 
     name: str
+    title: Text
     payer: str
     payee: str
     unit: str  # CNY | points | items

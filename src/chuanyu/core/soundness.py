@@ -103,6 +103,11 @@ def _promise(view: Declared) -> Iterator[Finding]:
         fits = False
     if not fits:
         yield Finding("watch.promise.share", "promise", "'share' of the promise is a ratio above 0 and up to \"1\"")
+    waiting = [state for state in view.procedure.states.values() if not state.final] if view.procedure else []
+    if waiting and all(state.outside for state in waiting):
+        yield Finding(
+            "watch.promise", "promise", "every state waits outside: there is no time a promise could be about"
+        )
 
 
 def _start(view: Declared) -> Iterator[Finding]:
@@ -137,8 +142,9 @@ def _states(view: Declared, procedure: Procedure) -> Iterator[Finding]:
 def _final(state: State, at: str) -> Iterator[Finding]:
     if state.does:
         yield Finding(f"{at}.does", "final_acts", f"state {state.name!r} is final, so nothing can be done in it")
-    if state.owner or state.term:
-        yield Finding(at, "final_acts", f"state {state.name!r} is final, so it has no owner and no term")
+    if state.owner or state.term or state.outside:
+        message = f"state {state.name!r} is final, so it has no owner and no term, and waits for nothing outside"
+        yield Finding(at, "final_acts", message)
 
 
 def _act(view: Declared, state: State, act: Act, at: str) -> Iterator[Finding]:

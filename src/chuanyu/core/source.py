@@ -1,7 +1,8 @@
 """The Python files of a service, read but not run: what they import, call and name.
 
 Decisions are pure: the same input gives the same answer at both nodes, in ten years too. So `rules.py` may import the
-pure part of core and a little of the standard library; no file, no network, no clock, no chance.
+pure part of core, a little of the standard library, and modules beside it that keep to the same: in the service's own
+folder, and in that of its chapter. No file, no network, no clock, no chance.
 """
 
 import ast
@@ -66,7 +67,7 @@ class Source:
 
 
 def read(file: Path, package: str) -> Source:
-    """Read one file of a service; `package` is the dotted name its own modules are imported under."""
+    """Read one file of a service (or of a chapter); `package` is the dotted name the modules of its folder are imported under."""
     source = Source(file)
     try:
         tree = ast.parse(file.read_bytes(), filename=str(file))
@@ -82,7 +83,12 @@ class _Scan:
     def __init__(self, source: Source, tree: ast.Module, package: str):
         self.source = source
         self.tree = tree
-        self.own = f"{package}.documents"
+        self.beside = {f"{package}.{file.stem}" for file in source.file.parent.glob("*.py")}
+        self.package = package
+        above = package.rpartition(".")[0]
+        self.chapter = above if above.startswith("chuanyu.services.") else ""  # a folder from elsewhere has none
+        if self.chapter:
+            self.beside |= {f"{above}.{file.stem}" for file in source.file.parent.parent.glob("*.py")}
         self.constants = {
             target.id: node.value.value
             for node in tree.body
@@ -119,22 +125,20 @@ class _Scan:
             top in STDLIB
             or top in ALSO.get(self.source.file.name, ())
             or (name.startswith("chuanyu.core.") and core in CORE)
-            or name == self.own
+            or name in self.beside
         )
         if not allowed:
-            message = (
-                f"imports {name!r}: a service may use the pure part of chuanyu.core, its own documents and little else"
-            )
+            message = f"imports {name!r}: a service may use the pure part of chuanyu.core, modules beside its own and little else"
             self.find(node, "import", message)
 
     def imported_from(self, node: ast.ImportFrom) -> None:
         names = [name.name for name in node.names]
         if node.level:
-            own = ["." * node.level + (node.module or name) for name in names]
-            for name in own:
-                if name != ".documents":
-                    self.find(node, "import", f"imports {name!r}: of its own folder a service may use 'documents' only")
-        elif node.module in ("chuanyu.core", self.own.rpartition(".")[0]):
+            for name in [node.module or name for name in names]:
+                if node.level > 1 or f"{self.package}.{name}" not in self.beside:
+                    there = "." * node.level + name
+                    self.find(node, "import", f"imports {there!r}: no module of its own folder")
+        elif node.module in ("chuanyu.core", self.package, self.chapter):
             for name in names:
                 self.imported(node, f"{node.module}.{name}")
         else:

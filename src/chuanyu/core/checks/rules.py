@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from chuanyu.core.catalogue import OWN_DOCUMENTS, Draft, Problem, shown
@@ -17,13 +17,14 @@ from chuanyu.core.source import Source
 def check(draft: Draft) -> list[Problem]:
     """What rules ask for and give, and what the procedure expects of them."""
     found: list[Problem] = []
-    source = draft.sources.get("rules.py")
     declared = draft.declared
     if declared is None:
         return found
-    if source is not None and source.parsed:
+    own = [each for name, each in draft.sources.items() if "/" not in name and each.parsed]
+    for source in own:
         found += _named(declared, source)
-        found += draft.located(_unused_reasons(declared, source))
+    if draft.sources.get("rules.py") in own:
+        found += draft.located(_unused_reasons(declared, {reason for source in own for reason in source.reasons}))
     if draft.rules is not None:
         found += _arguments(draft, declared, draft.rules)
         found += draft.located(_decisions(declared, draft.rules))
@@ -34,7 +35,7 @@ def check(draft: Draft) -> list[Problem]:
 
 
 def _named(declared: Declared, source: Source) -> Iterator[Problem]:
-    """Reasons, refs and parameters that rules.py names, and outcomes it gives."""
+    """Reasons, refs and parameters that rules.py, or a module beside it, names."""
     file = shown(source.file)
     for reason, line in source.reasons.items():
         if reason not in declared.reasons:
@@ -47,9 +48,9 @@ def _named(declared: Declared, source: Source) -> Iterator[Problem]:
             yield Problem(file, line, f"parameter {key!r} is not declared in service.yaml", "parameter_unknown")
 
 
-def _unused_reasons(declared: Declared, source: Source) -> Iterator[Finding]:
+def _unused_reasons(declared: Declared, given: Collection[str]) -> Iterator[Finding]:
     for key in declared.reasons:
-        if key not in source.reasons and key not in OWN_REASONS:
+        if key not in given and key not in OWN_REASONS:
             yield Finding(f"reasons.{key}", "reason_unused", f"reason {key!r} is declared, but no rule gives it")
 
 
@@ -118,6 +119,8 @@ def _decisions(declared: Declared, rules: dict[str, Rule]) -> Iterator[Finding]:
                 if wanted in known:
                     yield from _value(rules, wanted, f"{at}.{key}", code, f"{name} needs")
     for posting in declared.postings.values():
+        if "title" not in declared.declaration["clearing"][posting.name]:
+            yield Finding(f"clearing.{posting.name}", "text", f"posting {posting.name!r} has no title")
         at, who = f"clearing.{posting.name}", f"posting {posting.name!r} needs"
         if posting.prepayment is not None and posting.prepayment.rule:
             yield from _value(rules, posting.prepayment.rule, f"{at}.prepayment.rule", "prepayment", who)

@@ -44,6 +44,7 @@ def described(service: Service) -> dict[str, Any]:
                 "title": {"zh": state.title.zh, "en": state.title.en},
                 "owner": state.owner,
                 "term": state.term,
+                "outside": state.outside,
                 "final": state.final,
                 "acts": {act.name: dict(act.to) for act in state.does.values()},
             }

@@ -10,13 +10,14 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import mark_safe
 
 from chuanyu.cases import diagram, eligibility, queries
+from chuanyu.cases.diagram import main_path
 from chuanyu.cases.views import RowView
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import Field, fields
 from chuanyu.core.money import Amount, Money
 from chuanyu.core.parameters import Parameter, Value
-from chuanyu.core.service import NODES, DocumentSpec, Reason, Service
+from chuanyu.core.service import NODES, DocumentSpec, Reason, Service, State
 from chuanyu.core.text import Text
 from chuanyu.delivery import queries as delivery
 from chuanyu.identity.access import visitor
@@ -108,6 +109,7 @@ def guide(request: HttpRequest, key: str) -> HttpResponse:
         "examples": later(lambda: examples(service)),
         "reasons": [reason for reason in service.reasons.values() if reason.remedy],
         "length": later(lambda: _length(service)),
+        "outside": [state.title for state in _on_the_way(service) if state.outside],
         "leads": _leads(service),
         "mine": _mine(request, service),
         "foreseeable": eligibility.question(service) is not None,
@@ -220,13 +222,19 @@ def _leads(service: Service) -> list[tuple[str, Text]]:
     return [(node, delivery.lead(service, node)) for node in NODES if node in service.leads]
 
 
-def _length(service: Service) -> int | None:
-    """Working days of the main path, all terms added: what the law allows, not what it takes."""
+def _on_the_way(service: Service) -> list[State]:
+    """The states of the main path."""
     procedure = service.procedure
-    if procedure is None:
-        return None
+    return [procedure.states[name] for name in main_path(procedure)] if procedure else []
+
+
+def _length(service: Service) -> int | None:
+    """Working days of the main path, all terms added: what the law allows, not what it takes. What waits outside is no term of theirs."""
     total = 0
-    for bend in river.planned(service, here()):
-        value = service.parameters[bend.term].value_on(days.today(), bend.lane) if bend.term else None
+    for state in _on_the_way(service):
+        if service.procedure is None or state.term is None or state.owner is None or state.outside:
+            continue
+        node = river.node_of(service.procedure.parties[state.owner], here())
+        value = service.parameters[state.term].value_on(days.today(), node)
         total += int(value.value) if value else 0
     return total or None

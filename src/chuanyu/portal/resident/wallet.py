@@ -19,7 +19,7 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.money import Money
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
-from chuanyu.portal import tables
+from chuanyu.portal import tables, words
 from chuanyu.portal.tables import CSV, Cell, Column, Table
 
 MONEY = Text("我的资金", "My money")
@@ -99,6 +99,7 @@ def _table(purse: PurseView, rows: list[EntryView]) -> Table:
     columns = (
         Column("at", _("时间")),
         Column("number", _("序号"), "num"),
+        Column("title", _("事由")),
         Column("case", _("办件")),
         Column("in", _("收入"), "num"),
         Column("out", _("支出"), "num"),
@@ -109,6 +110,7 @@ def _table(purse: PurseView, rows: list[EntryView]) -> Table:
         [
             Cell(f"{localtime(row.at):%Y-%m-%d %H:%M:%S}"),
             tables.number(row.number),
+            Cell(words.say(row.title)),
             Cell(row.reference),
             Cell(row.amount if row.came else ""),
             Cell("" if row.came else row.amount),

@@ -96,7 +96,7 @@ def _lines(book: str, name: str) -> Iterator[str]:
         for e in page.entries:
             amounts = (statements.shown(amount, page.unit) for amount in (e.amount, e.after))
             at = e.at.astimezone(SHANGHAI).isoformat(timespec="milliseconds")
-            writer.writerow((e.seq, at, said.nameless(e.other), said.code(e.code), e.transfer, *amounts))
+            writer.writerow((e.seq, at, said.nameless(e.other), said.code(e.code, book), e.transfer, *amounts))
         yield out.getvalue()
         out.seek(0)
         out.truncate()

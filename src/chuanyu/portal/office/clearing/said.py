@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from chuanyu.clearing import actions, legs, periods, queries
+from chuanyu.clearing import actions, legs, periods, queries, titles
 from chuanyu.clearing.timetable import Term
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
@@ -60,14 +60,6 @@ HOW = {
     "": Text("未处理", "Not resolved"),
     "arrived": Text("在途，已到", "Was on its way, has arrived"),
     "adjusted": Text("已调整", "Adjusted"),
-}
-# what programs of the node post by themselves; the rest are names of the services' own postings
-CODES = {
-    "opening": Text("注入资金", "Money put in"),
-    "prepayment": Text("预付", "Prepayment"),
-    "settlement": Text("支付单结清", "Order settled"),
-    "return": Text("冲正收回", "Reversal taken back"),
-    "adjustment": Text("差异调整", "Adjustment"),
 }
 TERMS = {
     "closes": Text("申报截止，开始关账", "Declared by; closing begins"),
@@ -200,9 +192,9 @@ def basis(key: str, term: Term) -> tuple[str, str]:
     return (words.source(found, value.ref), value.certainty) if found and value else ("", "")
 
 
-def code(name: str) -> str:
-    """What a transfer is for."""
-    return words.say(CODES.get(name, name))
+def code(name: str, book: str) -> str:
+    """What a transfer in a book is for."""
+    return words.say(titles.of_book(name, book))
 
 
 def nameless(name: str) -> str:

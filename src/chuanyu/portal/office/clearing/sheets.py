@@ -199,7 +199,7 @@ def entries(page: statements.Page) -> Table:
                 tables.number(entry.seq),
                 Cell(words.moment(entry.at), entry.at),
                 tables.text(said.nameless(entry.other)),
-                tables.text(said.code(entry.code)),
+                tables.text(said.code(entry.code, page.book)),
                 Cell(str(entry.transfer), str(entry.transfer), html=_id(entry.transfer)),
                 said.money(entry.amount, page.unit),
                 said.money(entry.after, page.unit),

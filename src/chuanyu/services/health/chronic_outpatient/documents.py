@@ -6,6 +6,8 @@ from typing import Annotated
 
 from chuanyu.core.documents import Choice, Division, Document, Meta, Title
 from chuanyu.core.money import Money
+from chuanyu.services.health.bills import ListClass
+from chuanyu.services.health.bills import Reversal as Reversal
 
 CODE = "M[0-9]{5}"
 
@@ -47,6 +49,12 @@ class Insurance(Document):
     suspended: Annotated[bool, Title("待遇暂停", "Benefits suspended")] = False
 
 
+class Settled(Document):
+    """One bill that has been settled."""
+
+    number: Annotated[str, Title("结算单号", "Number of the bill"), Meta(min_length=1, max_length=40)]
+
+
 class Spending(Document):
     """年度门诊累计: what counted towards deductibles and limits, and the bills it came from."""
 
@@ -55,21 +63,16 @@ class Spending(Document):
     chronic_fund: Annotated[Money, Title("慢特病基金支付", "Paid by the fund, chronic")] = Money(0)
     ordinary_deductible: Annotated[Money, Title("普通门诊起付线支付", "Deductible paid, ordinary")] = Money(0)
     ordinary_fund: Annotated[Money, Title("普通门诊基金支付", "Paid by the fund, ordinary")] = Money(0)
-    latest: Annotated[str, Title("最近一次结算单号", "Number of the latest bill"), Meta(max_length=40)] = ""
+    bills: Annotated[tuple[Settled, ...], Title("已结算的结算单", "Bills settled"), Meta(max_length=2000)] = ()
+    before: Annotated[
+        tuple[Settled, ...], Title("上年已结算的结算单", "Bills of the year before"), Meta(max_length=2000)
+    ] = ()
 
 
 class Opened(Document):
     """One disease the hospital may settle directly."""
 
     disease: Annotated[str, Title("病种代码", "Disease code"), Meta(pattern=CODE)]
-
-
-class ListClass(Choice):
-    """目录类别, by the lists of the place of care."""
-
-    a = "a", "甲类", "Class A: in full"
-    b = "b", "乙类", "Class B: after a share of one's own"
-    c = "c", "丙类（目录外）", "Class C: outside the list"
 
 
 class BillLine(Document):
@@ -164,10 +167,3 @@ class Settlement(Document):
     patient: Annotated[Money, Title("个人负担", "Paid by the patient")]
     shares: Annotated[tuple[Share, ...], Title("分类计算", "By track"), Meta(max_length=2)]
     rows: Annotated[tuple[Row, ...], Title("逐项说明", "Line by line"), Meta(max_length=2000)]
-
-
-class Reversal(Document):
-    """结算撤销."""
-
-    bill: Annotated[str, Title("结算单号", "Number of the bill"), Meta(min_length=1, max_length=40)]
-    cause: Annotated[str, Title("撤销原因", "Cause"), Meta(min_length=1, max_length=500)]

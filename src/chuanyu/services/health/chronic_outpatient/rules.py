@@ -6,20 +6,19 @@ The day that counts is the day of settlement; whether a disease is recognised co
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 from chuanyu.core.money import Money
 from chuanyu.core.outcomes import Outcome, accept, ask, duplicate, elsewhere, refuse
 from chuanyu.core.parameters import Parameters
 from chuanyu.core.rules import rule
+from chuanyu.services.health.bills import ListClass, Reversal, read, spread
 from chuanyu.services.health.chronic_outpatient.documents import (
     Bill,
     BillLine,
     Insurance,
-    ListClass,
     Qualification,
-    Reversal,
     Row,
+    Settled,
     Settlement,
     Share,
     Spending,
@@ -57,7 +56,7 @@ def may_settle(
         return ask("seen_on", LISTS)
     if any(line.self_share and line.list_class is not ListClass.b for line in bill.lines):
         return ask("self_share", LISTS)
-    if spending is not None and spending.latest == bill.number:
+    if spending is not None and Settled(number=bill.number) in (*spending.bills, *spending.before):
         return duplicate(bill.number)
     if insurance is None or insurance.suspended:
         return refuse("not_insured", LISTS)
@@ -126,12 +125,11 @@ def spending(
     settlement: Settlement, day: date, spending: Spending | None = None, reversal: Reversal | None = None
 ) -> Spending:
     """The year's record with this visit in it; without it once it is reversed. The same bill counts once."""
-    known = _of_year(spending, day)
-    sign = 1
-    if reversal is not None and reversal.bill == settlement.bill:
-        sign = -1
-    if (known.latest == settlement.bill) is (sign == 1):
+    known, this = _of_year(spending, day), Settled(number=settlement.bill)
+    sign = -1 if reversal is not None and reversal.bill == settlement.bill else 1
+    if (this in known.bills) is (sign == 1):
         return known
+    others = tuple(one for one in known.bills if one != this)
     shares = {share.track: share for share in settlement.shares}
     chronic, ordinary = shares.get(Track.chronic), shares.get(Track.ordinary)
     return Spending(
@@ -140,7 +138,8 @@ def spending(
         chronic_fund=known.chronic_fund + (chronic.fund * sign if chronic else Money(0)),
         ordinary_deductible=known.ordinary_deductible + (ordinary.deductible * sign if ordinary else Money(0)),
         ordinary_fund=known.ordinary_fund + (ordinary.fund * sign if ordinary else Money(0)),
-        latest=settlement.bill if sign == 1 else "",
+        bills=(*others, this) if sign == 1 else others,
+        before=known.before,
     )
 
 
@@ -153,9 +152,9 @@ def may_reverse(bill: Bill, reversal: Reversal) -> Outcome:
 
 
 @rule(outcomes="value", on="event")
-def reversible_until(settlement: Settlement, p: Parameters) -> datetime:
-    """The moment from which a settlement stands: the end of the day, when the counter's day is reconciled."""
-    return datetime.combine(settlement.settled_on + timedelta(days=p.reversal_days), time())
+def reversible_until(day: date, p: Parameters) -> datetime:
+    """The moment from which a settlement stands: the end of the day it was paid, when the counter's day is reconciled."""
+    return datetime.combine(day + timedelta(days=p.reversal_days), time())
 
 
 def _parts(bill: Bill, qualification: Qualification | None, p: Parameters) -> tuple[_Part, ...]:
@@ -194,11 +193,11 @@ def _why(line: BillLine, bill: Bill, qualification: Qualification | None, p: Par
 def _share(track: Track, parts: list[_Part], insurance: Insurance, known: Spending, p: Parameters) -> Share:
     base = sum((part.amount for part in parts if part.shared), start=Money(0))
     who = f"{track}_{insurance.scheme}"
-    ratio, article = _read(p, f"ratio_{who}")
+    ratio, article = read(p, f"ratio_{who}")
     paid = known.chronic_deductible if track is Track.chronic else known.ordinary_deductible
     spent = known.chronic_fund if track is Track.chronic else known.ordinary_fund
-    deductible = min(base, max(Money(0), _read(p, f"deductible_{who}")[0] - paid))
-    cap_left = max(Money(0), _read(p, f"cap_{who}")[0] - spent)
+    deductible = min(base, max(Money(0), read(p, f"deductible_{who}")[0] - paid))
+    cap_left = max(Money(0), read(p, f"cap_{who}")[0] - spent)
     return Share(
         track=track,
         total=sum((part.amount for part in parts), start=Money(0)),
@@ -212,23 +211,19 @@ def _share(track: Track, parts: list[_Part], insurance: Insurance, known: Spendi
 
 
 def _rows(parts: list[_Part], share: Share) -> list[Row]:
-    """Each part with its piece of the fund's payment. Rounded on the running total, so that the pieces add up to it."""
+    """Each part with its piece of the fund's payment."""
+    pieces = spread(share.fund, share.base, (part.amount for part in parts if part.shared))
     rows = []
-    seen = paid = 0
     for part in parts:
-        piece = 0
-        if part.shared and share.base:
-            seen += part.amount.fen
-            piece = (2 * share.fund.fen * seen + share.base.fen) // (2 * share.base.fen) - paid
-            paid += piece
+        piece = next(pieces) if part.shared else Money(0)
         rows.append(
             Row(
                 line=part.number,
                 name=part.line.name,
                 track=part.track,
                 amount=part.amount,
-                fund=Money(piece),
-                patient=part.amount - Money(piece),
+                fund=piece,
+                patient=part.amount - piece,
                 why=part.why,
                 article=share.article if part.shared else LISTS,
             )
@@ -237,14 +232,10 @@ def _rows(parts: list[_Part], share: Share) -> list[Row]:
 
 
 def _of_year(spending: Spending | None, day: date) -> Spending:
-    """The record of the year of settlement; an older one counts for nothing."""
-    return spending if spending is not None and spending.year == day.year else Spending(year=day.year)
-
-
-def _read(p: Parameters, key: str) -> tuple[Any, str]:
-    """A parameter by its name, and the paper it stands in: the two provinces' papers differ."""
-    found = getattr(p, key)
-    return found, p.used[key]["ref"]
+    """The record of the year of settlement; of the year before only the bills are known, so that none is settled again."""
+    if spending is None or spending.year not in (day.year - 1, day.year):
+        return Spending(year=day.year)
+    return spending if spending.year == day.year else Spending(year=day.year, before=spending.bills)
 
 
 def _sum(parts: Iterable[_Part], track: Track) -> Money:

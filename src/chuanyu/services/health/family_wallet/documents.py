@@ -1,4 +1,4 @@
-"""What is exchanged to send money from a personal medical account to a relative's wallet in the other province."""
+"""What is exchanged to send money from a personal medical account to a relative's wallet in the other province, and to pay with it."""
 
 from datetime import date
 from typing import Annotated
@@ -11,7 +11,7 @@ Wallet = Annotated[str, Meta(pattern="[0-9A-Z]{8,20}", max_length=20)]
 
 
 class Relation(Choice):
-    """Near relatives by the Civil Code, art. 1045."""
+    """Near relatives by the Civil Code, art. 1045; all others in one, so that a register can say so and a rule refuse."""
 
     spouse = "spouse", "配偶", "Spouse"
     parent = "parent", "父母", "Parent"
@@ -19,6 +19,7 @@ class Relation(Choice):
     sibling = "sibling", "兄弟姐妹", "Brother or sister"
     grandparent = "grandparent", "祖父母、外祖父母", "Grandparent"
     grandchild = "grandchild", "孙子女、外孙子女", "Grandchild"
+    other = "other", "其他亲属（非近亲属）", "Other relative, not near"
 
 
 class Gift(Document):
@@ -92,6 +93,33 @@ class Review(Document):
 
     cleared: Annotated[bool, Title("可以继续", "May go on")]
     remark: Annotated[str, Title("说明", "Remark"), Meta(max_length=1000)] = ""
+
+
+class Merchant(Choice):
+    """Where a wallet is shown, as the place's own list of designated institutions has it."""
+
+    hospital = "hospital", "定点医疗机构", "Designated hospital or clinic"
+    pharmacy = "pharmacy", "定点零售药店", "Designated pharmacy"
+    other = "other", "非医保定点商户", "Not designated"
+
+
+class Use(Choice):
+    """What is paid for."""
+
+    care = "care", "医疗费用个人负担部分", "The patient's own share of care"
+    drug = "drug", "药品", "Medicines"
+    supplies = "supplies", "医疗器械、医用耗材", "Medical devices and supplies"
+    premium = "premium", "居民医保、长护险个人缴费", "Own premium of residents' or care insurance"
+    other = "other", "非医疗用途（食品、日用品、保健品等）", "Anything else: food, goods, tonics"
+
+
+class Purchase(Document):
+    """用钱包付款 at a till, asked of the wallet's place of insurance before the money is taken."""
+
+    merchant: Annotated[Merchant, Title("商户类别", "Merchant")]
+    use: Annotated[Use, Title("用途", "For")]
+    amount: Annotated[Money, Title("金额", "Amount")]
+    left: Annotated[Money, Title("钱包余额", "Left in the wallet")]
 
 
 class Acceptance(Document):

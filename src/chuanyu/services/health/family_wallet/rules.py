@@ -16,10 +16,13 @@ from chuanyu.services.health.family_wallet.documents import (
     Gift,
     Insurance,
     Kinship,
+    Merchant,
     Offer,
+    Purchase,
     Review,
     Sent,
     Tally,
+    Use,
 )
 
 
@@ -108,6 +111,16 @@ def may_accept(offer: Offer, acceptance: Acceptance, moment: Moment) -> Outcome:
     if (moment.day, moment.time) >= (offer.returns_on, offer.returns_at):
         return stale("returned", "qb-2025")
     return accept("qb-2025")
+
+
+@rule(outcomes="accept refuse", on="event")
+def may_pay(purchase: Purchase) -> Outcome:
+    """What a wallet may pay: care, medicines and devices at designated institutions, or a premium (gbf-2021-14, 5). Never cash or goods."""
+    if purchase.use is Use.other or (purchase.merchant is Merchant.other and purchase.use is not Use.premium):
+        return refuse("not_medical", "gbf-2021-14#5")
+    if not Money(0) < purchase.amount <= purchase.left:
+        return refuse("left", "gbf-2021-14#5")
+    return accept("gbf-2021-14#5")
 
 
 @rule(outcomes="value", on="event")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from chuanyu.core.documents import Choice, Division, Document, Meta, Points, Share, Title
 from chuanyu.core.money import Money
+from chuanyu.services.health.bills import ListClass
+from chuanyu.services.health.bills import Reversal as Reversal
 
 
 class Visit(Document):
@@ -87,10 +89,13 @@ class Admission(Document):
 
 
 class Benefits(Document):
-    """年度待遇累计: every stay settled in one year."""
+    """年度待遇累计: every stay settled in one year; those of the year before, so that none is settled again."""
 
     year: Annotated[int, Title("年度", "Year"), Meta(ge=2000, le=2100)]
     admissions: Annotated[tuple[Admission, ...], Title("住院结算", "Stays settled"), Meta(max_length=200)] = ()
+    before: Annotated[
+        tuple[Admission, ...], Title("上年住院结算", "Those of the year before"), Meta(max_length=200)
+    ] = ()
 
 
 class Level(Choice):
@@ -100,14 +105,6 @@ class Level(Choice):
     one = "one", "一级", "Level 1"
     two = "two", "二级", "Level 2"
     three = "three", "三级", "Level 3"
-
-
-class ListClass(Choice):
-    """目录类别, by the lists of the place of care."""
-
-    a = "a", "甲类", "Class A: in full"
-    b = "b", "乙类", "Class B: after a share of one's own"
-    c = "c", "丙类（目录外）", "Class C: outside the list"
 
 
 class Matter(Choice):
@@ -244,13 +241,6 @@ class Review(Document):
 
     finding: Annotated[Finding, Title("结论", "Finding")]
     remark: Annotated[str, Title("说明", "Remark"), Meta(max_length=1000)] = ""
-
-
-class Reversal(Document):
-    """结算撤销."""
-
-    bill: Annotated[str, Title("结算单号", "Number of the bill"), Meta(min_length=1, max_length=40)]
-    cause: Annotated[str, Title("撤销原因", "Cause"), Meta(min_length=1, max_length=500)]
 
 
 class Quarter(Document):

@@ -36,6 +36,15 @@ class OldAccount(Document):
     frozen: Annotated[bool, Title("被司法冻结", "Frozen by a court")] = False
 
 
+class Moved(Document):
+    """转出记录 at the old place: what was there when it was moved. A record that has not changed since is the same money."""
+
+    balance: Annotated[Money, Title("转出时余额", "Balance when moved")]
+    interest: Annotated[Money, Title("转出时利息", "Interest when moved")]
+    months: Annotated[int, Title("转出时缴存月数", "Months when moved"), Meta(ge=0, le=720)]
+    moved_on: Annotated[date, Title("转出日期", "Moved on")]
+
+
 class Joined(Document):
     """接续结果: what the resident has at the new place."""
 

@@ -1,10 +1,12 @@
 """Decisions of the provident fund transfer. The day that counts is the day of the act: both places look at their records then."""
 
+from datetime import date
+
 from chuanyu.core.money import Money
 from chuanyu.core.outcomes import Outcome, accept, ask, hold, refuse
 from chuanyu.core.parameters import Parameters
 from chuanyu.core.rules import rule
-from chuanyu.services.living.provident_fund_transfer.documents import Joined, NewAccount, OldAccount
+from chuanyu.services.living.provident_fund_transfer.documents import Joined, Moved, NewAccount, OldAccount
 
 
 @rule(outcomes="accept refuse", on="event")
@@ -18,10 +20,12 @@ def may_transfer(p: Parameters, new_account: NewAccount | None = None) -> Outcom
 
 
 @rule(outcomes="accept refuse ask hold", on="event")
-def may_release(old_account: OldAccount) -> Outcome:
-    """The old place's review: an account, no loan on it, not frozen, and sealed (jj-2014-148)."""
+def may_release(old_account: OldAccount, moved: Moved | None = None) -> Outcome:
+    """The old place's review: an account, not moved already, no loan on it, not frozen, and sealed (jj-2014-148)."""
     if not old_account.months and not old_account.balance:
         return refuse("no_account_there", "jj-2014-148")
+    if moved is not None and (moved.balance, moved.months) == (old_account.balance, old_account.months):
+        return refuse("moved_already", "jj-platform")
     if old_account.loan:
         return refuse("loan", "jj-2014-148")
     if old_account.frozen:
@@ -35,6 +39,12 @@ def may_release(old_account: OldAccount) -> Outcome:
 def transfer_amount(old_account: OldAccount) -> Money:
     """The whole account: the balance and the interest accrued up to the transfer (jj-2014-148)."""
     return old_account.balance + old_account.interest
+
+
+@rule(outcomes="value", on="event")
+def moved(old_account: OldAccount, day: date) -> Moved:
+    """What left the old place, for its own register: nobody moves it twice."""
+    return Moved(balance=old_account.balance, interest=old_account.interest, months=old_account.months, moved_on=day)
 
 
 @rule(outcomes="value", on="event")

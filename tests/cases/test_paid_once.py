@@ -1,0 +1,176 @@
+"""Money services by hand and by themselves, at both nodes: what was paid once is not paid again, however it is asked for."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+from world import World
+
+from chuanyu.cases import actions as cases
+from chuanyu.cases.models import Case
+from chuanyu.clearing.actions import fund
+from chuanyu.core.ids import uuid7
+from chuanyu.core.money import Money
+from chuanyu.exchange import actions as exchange
+from chuanyu.exchange import installed
+from chuanyu.identity.actor import Actor
+
+WALLET, PILOT, FUND, CHRONIC = "family_wallet", "gaozhu_pilot", "provident_fund_transfer", "chronic_outpatient"
+HOME, THERE = "sichuan", "chongqing"
+
+
+class Desk(World):
+    """One service and its agency at both nodes, whose workers also do what happens by itself."""
+
+    def __init__(self, nodes: Any, service: str, agency: str) -> None:
+        super().__init__(nodes)
+        self.service, self.agency = service, agency
+
+    def work(self, node: str) -> int:
+        moved = super().work(node)
+        with self.at(node):
+            return moved + cases.act_due()
+
+    def clerk(self, node: str) -> Actor:
+        return Actor(kind="staff", user="c", node=node, agency=self.agency, roles=frozenset({"clerk"}))
+
+    def money(self, node: str, amount: str, account: str = "fund") -> None:
+        with self.at(node):
+            fund(agency=self.agency, service=self.service, amount=Money.parse(amount), account=account)
+
+    def enter(self, node: str, **documents: Any) -> None:
+        with self.at(node):
+            for name, body in documents.items():
+                exchange.put(
+                    agency=self.agency, document=f"{self.service}.{name}", person=self.person(node), body=body,
+                    valid_from=date(2020, 1, 1), source="test",
+                )  # fmt: skip
+
+    def file(self, node: str, **documents: Any) -> UUID:
+        with self.at(node):
+            return cases.start(
+                service=self.service, actor=self.resident(node), person=self.person(node), documents=documents,
+                request_id=uuid7(),
+            ).case  # fmt: skip
+
+    def reason(self, node: str, case: UUID) -> str:
+        with self.at(node):
+            last = Case.objects.get(pk=case).events.order_by("sequence").last()
+            assert last is not None
+            return (last.body.get("outcome") or {}).get("reason", "")
+
+
+@pytest.fixture
+def desk(two_nodes: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Desk]]:
+    monkeypatch.setenv("CHUANYU_TIME", "10:00:00")
+    installed.establish(two_nodes.places.values())
+    yield lambda service, agency: Desk(two_nodes, service, agency)
+
+
+def wallet(desk: Callable[[str, str], Desk], balance: str) -> Desk:
+    nhsa = desk(WALLET, "nhsa")
+    nhsa.money(HOME, balance, account=f"person/{nhsa.person(HOME)}")
+    kin = {"relatives": [{"wallet": "CQ20250001", "relation": "parent"}]}
+    nhsa.enter(HOME, insurance={"employee": True}, kinship=kin)
+    return nhsa
+
+
+def test_the_fourth_transfer_of_a_day_is_refused_though_all_were_filed_at_once(desk: Any) -> None:
+    nhsa = wallet(desk, "10000.00")
+    gifts = [nhsa.file(HOME, gift={"wallet": "CQ20250001", "amount": "100.00"}) for _ in range(4)]
+    nhsa.settle()
+    assert [nhsa.state(HOME, gift) for gift in gifts] == ["offered"] * 3 + ["refused"]
+    assert nhsa.reason(HOME, gifts[3]) == "count"
+
+
+def test_what_the_ledger_refused_is_no_transfer_and_the_sender_may_take_it_back(desk: Any) -> None:
+    nhsa = wallet(desk, "50.00")
+    short = [nhsa.file(HOME, gift={"wallet": "CQ20250001", "amount": "100.00"}) for _ in range(2)]
+    nhsa.settle()
+    assert [nhsa.state(HOME, gift) for gift in short] == ["filed"] * 2
+    assert nhsa.reason(HOME, short[0]) == "posting_insufficient"
+    nhsa.act(HOME, short[1], "withdraw", by=nhsa.resident(HOME))
+    assert nhsa.state(HOME, short[1]) == "withdrawn"
+    nhsa.money(HOME, "1000.00", account=f"person/{nhsa.person(HOME)}")
+    nhsa.act(HOME, short[0], "check")
+    nhsa.settle()
+    assert nhsa.state(HOME, short[0]) == "offered"
+    more = [nhsa.file(HOME, gift={"wallet": "CQ20250001", "amount": "100.00"}) for _ in range(3)]
+    nhsa.settle()
+    assert [nhsa.state(HOME, gift) for gift in more] == ["offered", "offered", "refused"]  # it was the first of three
+
+
+def test_two_applications_for_one_month_are_paid_once_though_the_link_was_down(desk: Any) -> None:
+    dev = desk(PILOT, "dev")
+    dev.money(HOME, "1000.00")
+    dev.enter(HOME, residence={"grid": "GZ-1", "since": "2023-03-01", "verified": True})
+    dev.link = False
+    both = [dev.file(HOME, application={"item": "care", "month": "2025-05-01"}) for _ in range(2)]
+    dev.settle()
+    dev.link = True
+    dev.settle()
+    assert sorted(str(dev.state(HOME, case)) for case in both) == ["paid", "refused"]
+    assert dev.reason(HOME, both[1]) == "double_benefit"
+
+
+def test_an_account_is_moved_once(desk: Any) -> None:
+    housing = desk(FUND, "housing")
+    housing.enter(HOME, new_account={"opened_on": "2024-12-02", "months": 6})
+    old = {"balance": "38200.55", "interest": "286.50", "months": 41, "sealed": True}
+    housing.enter(THERE, old_account=old)
+    first = housing.file(HOME, application={})
+    housing.settle()
+    housing.act(THERE, first, "release")
+    housing.settle()
+    assert housing.state(THERE, first) == "asked"  # the old place's fund was empty: nothing moved
+    housing.money(THERE, "100000.00")
+    housing.act(THERE, first, "release")
+    housing.settle()
+    assert housing.state(HOME, first) == "done"
+    again = housing.file(HOME, application={})
+    housing.settle()
+    housing.act(THERE, again, "release")
+    housing.settle()
+    assert housing.state(HOME, again) == "refused" and housing.reason(HOME, again) == "moved_already"
+
+
+def test_a_bill_is_settled_once_whatever_came_between(desk: Any) -> None:
+    nhsa = desk(CHRONIC, "nhsa")
+    nhsa.money(THERE, "1000.00")
+    nhsa.enter(
+        THERE,
+        insurance={"scheme": "resident"},
+        qualification={"diseases": [{"disease": "M03900", "since": "2020-01-01"}]},
+    )
+    states = []
+    for number in ("OP-1", "OP-2", "OP-1"):
+        case = nhsa.file(HOME, visit={"place": "510107"})
+        line = {"name": "降压药", "amount": "200.00", "disease": "M03900"}
+        opened = [{"disease": "M03900"}]
+        bill = {"number": number, "place": "510107", "seen_on": "2025-06-10", "lines": [line], "opened": opened}
+        nhsa.act(HOME, case, "bill", documents={"bill": bill})
+        nhsa.settle()
+        if nhsa.state(HOME, case) == "priced":
+            nhsa.act(HOME, case, "settle")
+            nhsa.settle()
+            nhsa.act(HOME, case, "reconcile")
+            nhsa.settle()
+        states.append(nhsa.state(HOME, case))
+    assert states == ["closed", "closed", "refused"]
+
+
+def test_the_same_month_from_the_other_province_is_refused_in_either_order(desk: Any) -> None:
+    dev = desk(PILOT, "dev")
+    for first, second in ((HOME, THERE), (THERE, HOME)):
+        month = {"item": "care", "month": "2025-05-01" if first == HOME else "2025-06-01"}
+        for node in (first, second):
+            dev.money(node, "1000.00")
+            dev.enter(node, residence={"grid": "GZ-1", "since": "2023-03-01", "verified": True})
+        paid = dev.file(first, application=month)
+        dev.settle()
+        refused = dev.file(second, application=month)
+        dev.settle()
+        assert (dev.state(first, paid), dev.state(second, refused)) == ("paid", "refused")
+        assert dev.reason(second, refused) == "double_benefit"
