@@ -25,6 +25,7 @@ SAID = 200  # notes shown with an upload; the results have them all
 STEP = 5000  # lines of the results read at a time
 COLUMNS = ("line", "result", "key", "amount", "field", "code", "zh", "en")
 NOT_FOUND = ClearingError("not_found", Text("没有这个上传批次。", "There is no such upload."))
+Said = tuple[int | None, str, str, str, str, Text, str, datetime]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so would be computed by a spreadsheet
 
 
@@ -139,13 +140,13 @@ def results(id: UUID, actor: Actor) -> Iterator[str]:
     return _results(found)
 
 
-def results_said(id: UUID, actor: Actor) -> Iterator[tuple[int | None, str, str, str, str, Text, str, datetime]]:
+def results_said(id: UUID, actor: Actor) -> Iterator[Said]:
     """(line, kind, key, field, code, why, by, at) of every line something was said of. Raises ClearingError before the first."""
     found = _mine(id, actor)
     return _said(found.pk)
 
 
-def _said(upload: UUID) -> Iterator[tuple[int | None, str, str, str, str, Text, str, datetime]]:
+def _said(upload: UUID) -> Iterator[Said]:
     after, last = 0, 0
     while True:
         rows = sql.rows(_NOTES, {"u": upload, "l": after, "i": last, "n": STEP})
@@ -160,7 +161,7 @@ def held(
     service: str, actor: Actor, *, upload: UUID | None = None, after: int = 0, limit: int = STEP
 ) -> list[HeldView]:
     """The rows of a service, or of one upload, that wait here; those after the row `after`. Raises ClearingError."""
-    found = _seen(service, actor)
+    found = seen(service, actor)
     names = reading.reader_of(found).names
     rows = list(_held(service, upload).filter(pk__gt=after).order_by("pk")[:limit])
     asked = RowNote.objects.filter(
@@ -176,15 +177,20 @@ def held(
     ]  # fmt: skip
 
 
+def named(uploads: Iterable[UUID | None]) -> list[Upload]:
+    """Uploads with nothing but what they are called."""
+    return list(Upload.objects.filter(pk__in=[id_ for id_ in uploads if id_ is not None]).only("name"))
+
+
 def held_count(service: str, actor: Actor, *, upload: UUID | None = None) -> int:
     """How many rows of a service, or of one upload, wait here. Raises ClearingError."""
-    _seen(service, actor)
+    seen(service, actor)
     return _held(service, upload).count()
 
 
 def decided(service: str, actor: Actor, *, limit: int = SAID) -> list[DecidedView]:
     """What officers have decided about rows of a service that waited, newest first. Raises ClearingError."""
-    _seen(service, actor)
+    seen(service, actor)
     uploads = Upload.objects.filter(service=service).values("pk")
     notes = RowNote.objects.filter(kind__in=(RowNote.Kind.RELEASED, RowNote.Kind.DROPPED), upload__in=uploads)
     return [
@@ -198,7 +204,8 @@ def _held(service: str, upload: UUID | None) -> QuerySet[FileRow]:
     return rows if upload is None else rows.filter(upload=upload)
 
 
-def _seen(key: str, actor: Actor) -> Service:
+def seen(key: str, actor: Actor) -> Service:
+    """A service whose files this actor may see. Raises ClearingError."""
     found = intake.service_of(key)
     if key not in {each.key for each in services(actor)}:
         raise NOT_FOUND
