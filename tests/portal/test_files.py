@@ -287,7 +287,8 @@ def test_what_was_set_aside_stands_there_with_its_reason_and_the_command(clerk: 
 def test_an_officer_lets_a_row_count_and_is_named(handed: Upload, transport: Staff) -> None:
     officer = transport("officer")
     page = read(officer.get(f"/agency/files/held/?service={SERVICE}&upload={handed.pk}"))
-    assert "超过规定天数" in page.text and "8A01F0C3" in page.text and "第 6 行" in page.text
+    for said in ("超过规定天数", "8A01F0C3", "第 6 行", "成都天府通", "公交"):  # in words, not in codes
+        assert said in page.text, said
     row = FileRow.objects.get(state="held")
     answer = officer.post(
         "/agency/files/held/decide/",

@@ -84,7 +84,7 @@ OURS = (
     ),
     Room(
         "portal:uploads",
-        "download",
+        "plus",
         FILES,
         Text(
             "成批的记录，如公交刷卡：上传、逐行处理、待核查、清算页、两地逐行对账。",

@@ -213,8 +213,12 @@ def _held(request: HttpRequest, asked: Any, wrong: dict[str, str]) -> HttpRespon
 def _cells(service: Service, row: queries.HeldView) -> list[tuple[str, str]]:
     """The row as it came, by the titles of its fields."""
     assert service.batch is not None
-    known = fields_of(service.documents[service.batch.document].cls)
-    return [(words.say(field.title), row.cells[field.name]) for field in known if row.cells.get(field.name)]
+    found = []
+    for field in fields_of(service.documents[service.batch.document].cls):
+        text = row.cells.get(field.name, "")
+        if text:
+            found.append((words.say(field.title), words.say(dict(field.choices).get(text, text))))
+    return found
 
 
 @require_POST
