@@ -4,6 +4,7 @@ The pages lie at one node, with something on each: a resident with cases, a draf
 gave a consent, a clerk with somebody at the counter, a year for the office to look back on.
 """
 
+from datetime import timedelta
 from random import Random
 
 import axe
@@ -11,7 +12,8 @@ from browser import Person, Town
 from django.urls import reverse
 from test_pension_browser import apply
 
-from chuanyu.identity.access import ACCESS, ANY, CLERK, RESIDENT, STAFF
+from chuanyu.core import days
+from chuanyu.identity.access import ACCESS, ANY, CLERK, OFFICER, RESIDENT, STAFF
 from chuanyu.node.samples import journeys
 from chuanyu.node.samples.people import name_for
 
@@ -71,6 +73,10 @@ PAGES: dict[str, dict[str, str]] = {
     "portal:keys": {},
     "portal:levels": {},
     "portal:exchanged": {},
+    "portal:uploads": {},
+    "portal:upload": {"id": "{upload}"},
+    "portal:held": {},
+    "portal:pages": {},
     "portal:office": {},
     "portal:overdue": {},
     "portal:letters": {},
@@ -115,6 +121,10 @@ NO_PAGES = {
     "portal:purse": "only there for who has a wallet: test_money_browser",
     "portal:receipt": "only there once something was paid: test_money_browser",
     "portal:workbook": "a file",
+    "portal:upload_take": "a step",
+    "portal:upload_lines": "a file",
+    "portal:held_decide": "a step",
+    "portal:pages_settle": "a step",
     "api:api-root": "for programs",
     "api:openapi-json": "for programs",
     "api:services": "for programs",
@@ -147,6 +157,7 @@ LED_ON: dict[str, tuple[frozenset[str], str]] = {
     "mfa_generate_recovery_codes": (ANY, "asks for the password first: a test of its own"),
     "mfa_view_recovery_codes": (ANY, "there are none before they are made: a test of its own"),
     "portal:rate": (STAFF, "staff do not rate"),
+    "portal:upload": (CLERK | OFFICER, "another agency's: see MORE"),
     "portal:person_apply": (CLERK, "with somebody at the counter: see MORE"),
     "portal:person_check": (CLERK, "with somebody at the counter: see MORE"),
 }
@@ -157,7 +168,11 @@ MORE: dict[str, tuple[tuple[str, str], ...]] = {
         *(("consenting", f"portal:{name}") for name in ("apply", "accesses", "consents")),
         *(("delegate", f"portal:{name}") for name in ("me", "messages", "delegates")),
     ),
-    "clerk": tuple(("attending", f"portal:{name}") for name in ("person", "person_apply", "person_check")),
+    "clerk": (
+        *(("attending", f"portal:{name}") for name in ("person", "person_apply", "person_check")),
+        *(("uploading", f"portal:{name}") for name in ("agency", "uploads", "upload", "held", "pages")),
+    ),
+    "officer": tuple(("deciding", f"portal:{name}") for name in ("uploads", "upload", "held", "pages")),
 }  # fmt: skip
 
 
@@ -167,7 +182,8 @@ class Scene:
     def __init__(self, town: Town) -> None:
         self.town = town
         self.users = {"public": "", "clerk": "clerk-hrss", "officer": "officer-hrss", "office": "office",
-                      "consenting": "newcomer", "attending": "clerk-dev"}  # fmt: skip
+                      "consenting": "newcomer", "attending": "clerk-dev",
+                      "uploading": "clerk-transport", "deciding": "officer-transport"}  # fmt: skip
         self.words: dict[str, str] = {}
         town.pair.command("sample", "history", "--count", "2400", "--at", NODE)
         self.users["resident"], self.users["delegate"] = town.resident(), town.resident()
@@ -194,6 +210,9 @@ class Scene:
             clerk.page.click("main form >> text=查找")
             clerk.open("/counter/person/public_opinion/")
             complain(clerk)
+
+        with town.person(NODE, self.users["uploading"]) as clerk:
+            self.words["upload"] = upload(clerk)
 
     def _more_of_a_life(self, resident: Person) -> None:
         """A complaint that was withdrawn and can be rated, a draft, a delegate."""
@@ -243,6 +262,24 @@ def consent_and_withdraw(resident: Person) -> None:
     resident.open("/services/pension_transfer/apply/")
     page.click("text=删除草稿，重新开始")
     resident.sees("草稿已删除")
+
+
+def upload(clerk: Person) -> str:
+    """Hand in a file of taps some of which are refused or held; the upload's id."""
+    file = clerk.town.pair.var / "taps.csv"
+    day = days.today()
+    lines = [
+        "card,issuer,operator,terminal,counter,day,time,fare,mode",
+        *(f"8A01F0C{n},chongqing,{NODE},B-101,{n},{day},08:0{n}:00,2.00,bus" for n in range(3)),
+        f"8A01F0C3,chongqing,{NODE},B-101,3,{day},08:30:00,-1,bus",
+        *(f"8A01F0C4,chongqing,{NODE},B-101,{n},{day - timedelta(days=20)},0{n}:30:00,2.00,bus" for n in range(4, 6)),
+    ]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    clerk.open("/agency/files/")
+    clerk.page.set_input_files("#file", str(file))
+    clerk.page.click("main form button:has-text('上传')")
+    clerk.until("every row was judged", lambda text: "处理完" in text)
+    return clerk.page.url.rstrip("/").rpartition("/")[2]
 
 
 def complain(person: Person) -> None:

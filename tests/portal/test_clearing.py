@@ -17,6 +17,7 @@ from chuanyu.clearing import actions, handlers, posting, queries, signed, window
 from chuanyu.clearing.models import BankLine, Difference, Instruction, Order, Prepayment, Window
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
+from chuanyu.identity import accounts
 from chuanyu.identity import actions as people
 from chuanyu.portal.office.clearing.capital import capital
 
@@ -165,6 +166,26 @@ def test_gross_shows_two_orders_and_the_net_for_information(closed: Window, staf
     assert {"12,345,678.90", "9,876,543.21"} <= {d.text for d in orders.all("data")}
     (current,) = [li for li in page.root.all("li") if li.get("aria-current") == "step"]
     assert "双方一致，已关账" in current.text
+
+
+def test_an_order_names_the_banks_whole_for_the_officer_who_signs_it(
+    closed: Window, staff: Staff, foreign: Client
+) -> None:
+    number = closed.orders.get().number
+    sheet = read(staff("officer").get(f"/clearing/orders/{number}/"))
+    for said in ("0000 0000 0000 0000 101", "示例银行重庆分行", "0000 0000 0000 0000 201", "示例账号，不能付款"):
+        assert said in sheet.text, said
+    masked = read(staff("office").get(f"/clearing/orders/{number}/"))
+    assert "**** 0101" in masked.text and "**** 0201" in masked.text and "0000 0000" not in masked.text
+
+
+def test_an_order_of_an_agency_without_an_account_says_so(
+    closed: Window, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = accounts.of
+    monkeypatch.setattr(accounts, "of", lambda agency: declared(agency) if agency == OURS else None)
+    sheet = read(staff("officer").get(f"/clearing/orders/{closed.orders.get().number}/"))
+    assert "本平台没有登记" in sheet.text and "0000 0000 0000 0000 101" in sheet.text
 
 
 def test_net_is_one_order(house: None, staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:

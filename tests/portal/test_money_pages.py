@@ -16,6 +16,8 @@ from world import World
 
 from chuanyu.cases import actions as cases
 from chuanyu.cases import cashier, diagram
+from chuanyu.cases.models import Case
+from chuanyu.clearing import audit, booking, legs, queries
 from chuanyu.clearing.actions import fund
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
@@ -242,6 +244,42 @@ def test_the_day_comes_to_what_was_settled_less_what_was_reversed(town: Town) ->
     assert paid["方向"] == "我方付出" and paid["净额"] == row["净额"]  # both books say the same
 
 
+def test_a_long_line_says_how_many_there_are_pages_on_and_is_searched_whole(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cashier, "LIMIT", 2)
+    town.enter(HOME, CHRONIC, **town.entered)
+    filed = [town.file(CHRONIC, CARE, visit={"place": "510107"})]
+    town.act(CARE, filed[0], "bill", documents={"bill": bill("OP-LAST")})
+    town.settle()  # it is the oldest, and lies at the other side or waits to be settled
+    filed += [_alike(town, filed[0]) for _ in range(4)]
+    clerk = town.browser(CARE, "nhsa")
+    seen: list[str] = []
+    address = "/counter/cashier/"
+    while address:
+        queue = read(page(clerk, town, CARE, address))
+        assert "共 5 件" in queue.text, queue.text
+        seen += [each for a in queue.root.all("a") for each in map(str, filed) if f"case={each}" in a.get("href")]
+        address = next((a.get("href") for a in queue.root.all("a") if a.get("rel") == "next"), "")
+    assert sorted(seen) == sorted(map(str, filed))
+    for typed in ("op-last", str(filed[0])):
+        answer = page(clerk, town, CARE, f"/counter/cashier/?q={typed}")
+        assert answer.status_code == 302 and f"case={filed[0]}" in answer.headers["Location"], typed
+    found = read(page(clerk, town, CARE, "/counter/cashier/?q=CY-&page=2"))
+    assert "第 3 到 4 件" in found.text
+    till = read(page(clerk, town, CARE, f"/counter/cashier/?case={filed[0]}&page=3"))
+    assert "OP-LAST" in till.text or "195.00" in till.text
+
+
+def _alike(town: Town, case: UUID) -> UUID:
+    """One more case like it, of somebody else."""
+    with town.at(CARE):
+        row = Case.objects.get(pk=case)
+        row.pk, row.person, row.reference = uuid7(), uuid7(), f"CY-{str(uuid7())[-14:].upper()}"
+        row.save(force_insert=True)
+        return UUID(str(row.pk))
+
+
 def test_cashiers_are_read_off_the_procedures() -> None:
     """Who makes money move for good is a cashier, in every service; who only computes is not."""
     found = {
@@ -381,3 +419,73 @@ def press(client: Client, town: Town, case: UUID, act: str, seen: Any, **typed: 
     held = {e.get("name"): e.get("value") for e in form.all("input") if e.get("name")}
     with town.at(CARE):
         return client.post(f"/counter/cashier/{case}/acts/{act}/", held | typed)
+
+
+# ---- who receives it
+
+
+def mother(town: Town, wallet: str = "SC20250001") -> Client:
+    """Somebody insured at CARE whose wallet it is: the browser's `stranger`."""
+    client = town.browser(CARE, "stranger")
+    with town.at(CARE):
+        person = vault.find(make_person_number(division="500000", birth=date(1990, 1, 9), sequence=12, sex="female"))
+        assert person
+        exchange.put(
+            agency="nhsa", document=f"{WALLET}.holder", person=person, body={"wallet": wallet},
+            valid_from=date(2020, 1, 1), source="test",
+        )  # fmt: skip
+    return client
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_who_receives_sees_what_is_coming_from_where_and_until_when(town: Town, by_day: None, language: str) -> None:
+    case, receiver = sent(town), mother(town)
+    receiver.cookies["chuanyu_language"] = language
+    seen = read(page(receiver, town, CARE, "/money/"))
+    from_ = ("重庆市医疗保障局", "Chongqing Healthcare Security Bureau")[language == "en"]
+    for said in ("1,500.00", from_, "06:00", ("到时退回", "Go back in the morning")[language == "en"]):
+        assert said in seen.text, said
+    assert f"/cases/{case}/" not in [a.get("href") for a in seen.root.all("a")]  # it is the sender's case
+    assert page(receiver, town, CARE, f"/cases/{case}/").status_code == 404
+    assert "h-incoming" not in page(town.browser(CARE, "patient"), town, CARE, "/money/").content.decode()
+
+
+def test_what_was_accepted_is_in_the_receivers_account_and_what_she_spends_too(town: Town, by_day: None) -> None:
+    case, receiver = sent(town), mother(town)
+    town.act(CARE, case, "accept", documents={"acceptance": {"wallet": "SC20250001"}})
+    town.settle()
+    assert town.state(HOME, case) == "done"
+    seen = read(page(receiver, town, CARE, "/money/"))
+    assert "转给您、还没有到账的" not in seen.text and "1,500.00" in seen.text
+    with town.at(CARE):
+        person = vault.find(make_person_number(division="500000", birth=date(1990, 1, 9), sequence=12, sex="female"))
+        till, own = legs.leg("fund", "CNY"), legs.leg(f"person/{person}", "CNY")
+        booking.move(f"nhsa/{WALLET}", [(own, till, 20_000)], unit="CNY", code="pharmacy")
+    statement = page(receiver, town, CARE, f"/money/{WALLET}/CNY/")
+    text = read(statement).text
+    for said in ("由重庆市医疗保障局转来", "1,500.00", "200.00", "1,300.00", "支出"):
+        assert said in text, said
+    assert f"/cases/{case}/" not in statement.content.decode()
+    spent, came = rows(page(receiver, town, CARE, f"/money/{WALLET}/CNY/?as=csv"))
+    assert (spent["支出"], spent["余额"], came["收入"]) == ("200.00", "1300.00", "1500.00")
+    with town.at(CARE):
+        assert audit.whole(lambda line: None, alone=True) == []
+
+
+def test_a_wallet_the_register_knows_nobody_of_is_credited_to_the_fund(town: Town, by_day: None) -> None:
+    """Nothing is lost: the place of insurance has it, and may give it to whose it is."""
+    case, receiver = sent(town), mother(town, wallet="SC99999999")
+    assert "1,500.00" not in read(page(receiver, town, CARE, "/money/")).text
+    town.act(CARE, case, "accept", documents={"acceptance": {"wallet": "SC20250001"}})
+    town.settle()
+    with town.at(CARE):
+        balances = {account.name: account.balance for account in queries.accounts(f"nhsa/{WALLET}")}
+    assert balances["fund"] == 150_000 and not any(name.startswith("person/") for name in balances)
+
+
+def test_who_sends_it_back_leaves_nothing_coming(town: Town, by_day: None) -> None:
+    case, receiver = sent(town), mother(town)
+    town.act(CARE, case, "decline")
+    town.settle()
+    seen = read(page(receiver, town, CARE, "/money/"))
+    assert "1,500.00" not in seen.text

@@ -5,13 +5,15 @@ after it: at a hospital "settle" posts because the place of insurance pays at on
 can make money move for good or give it back; then all its open cases of the service are in its line.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Case as Case_
+from django.db.models import Q, QuerySet, When
 
 from chuanyu.cases import bills, declarations, steps
 from chuanyu.cases.errors import CaseError
@@ -29,7 +31,8 @@ from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.queries import agency_name
 
-LIMIT = 200  # cases of a line that are shown, the most urgent
+LIMIT = 200  # cases of a page of a line
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 STAGES = ("settle", "open", "flight", "posted")  # in the order of the page
 
 
@@ -59,6 +62,19 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     until: datetime | None
     until_title: Text | None
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a line: `first` is the place of its first case among all `total`, counted from 1."""
+
+    rows: list[Standing]
+    total: int
+    first: int
+
+    @property
+    def more(self) -> bool:
+        """Whether there is a next page."""
+        return self.first + len(self.rows) <= self.total
 
 
 class Taking(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,17 +113,27 @@ def serves(actor: Actor) -> list[str]:
     return list(_parties(actor.agency)) if actor.agency and actor.node == here() else []
 
 
-def line(actor: Actor) -> list[Standing]:
-    """Every open case in the line of the actor's agency: what waits for us first, then the oldest."""
+def line(actor: Actor, *, text: str = "", page: int = 1) -> Line:
+    """A page of the open cases in the line of the actor's agency: what lies with us first, then the oldest; sorted by stage.
+
+    `text` finds among all of them: a reference or a bill's number, in whole or in part, or what a slip's code holds.
+    """
     ours = f"{here()}/{actor.agency}"
-    wanted = Q(pk=None)
-    for key, names in (_parties(actor.agency) if actor.agency and actor.node == here() else {}).items():
-        for name in names:
-            wanted |= Q(service=key, **{f"parties__{name}": ours})
-    rows = list(Case.objects.filter(wanted, final=False).order_by("since")[:LIMIT])
-    told, moved = _told(rows), _moved(rows)
-    found = [_standing(row, told.get(row.pk, {}), moved.get(row.pk)) for row in rows]
-    return sorted(found, key=lambda each: (STAGES.index(each.stage), each.since))
+    found = _in_line(actor)
+    if text:
+        found = found.filter(_matching(actor, text))
+    found = found.order_by(Case_(When(owner=ours, then=0), default=1), "since", "pk")
+    start = (page - 1) * LIMIT
+    rows = list(found[start : start + LIMIT + 1])
+    total = found.count() if start or len(rows) > LIMIT else len(rows)
+    standing = _standings(rows[:LIMIT])
+    standing.sort(key=lambda each: (STAGES.index(each.stage), each.since))
+    return Line(rows=standing, total=total, first=start + 1)
+
+
+def standing(actor: Actor, case: UUID) -> Standing | None:
+    """One case of the line; None where it is in none of ours."""
+    return next(iter(_standings(list(_in_line(actor).filter(pk=case)))), None)
 
 
 def takings(actor: Actor, since: datetime, until: datetime) -> list[Taking]:
@@ -140,6 +166,36 @@ def until(case: Case) -> tuple[datetime, Text] | None:
 
 
 # ---- inside
+
+
+def _in_line(actor: Actor) -> QuerySet[Case]:
+    ours = f"{here()}/{actor.agency}"
+    wanted = Q(pk=None)
+    for key, names in (_parties(actor.agency) if actor.agency and actor.node == here() else {}).items():
+        for name in names:
+            wanted |= Q(service=key, **{f"parties__{name}": ours})
+    return Case.objects.filter(wanted, final=False)
+
+
+def _matching(actor: Actor, text: str) -> Q:
+    typed = "".join(text.upper().split())
+    matching = Q(reference__contains=typed)
+    if scanned := _ID.search(text):
+        matching |= Q(pk=UUID(scanned[0]))
+    known = catalogue()
+    for key in serves(actor):
+        for name, spec in known[key].documents.items():
+            if spec.explains:
+                numbers = Q(name=name, **{f"body__{spec.explains}__icontains": typed})
+                matching |= Q(
+                    service=key, pk__in=CaseDocument.objects.filter(numbers, case__final=False).values("case")
+                )
+    return matching
+
+
+def _standings(rows: list[Case]) -> list[Standing]:
+    told, moved = _told(rows), _moved(rows)
+    return [_standing(row, told.get(row.pk, {}), moved.get(row.pk)) for row in rows]
 
 
 @lru_cache(maxsize=64)

@@ -4,13 +4,14 @@ A service has a wallet where a posting pays from, or to, a person: nothing here 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from chuanyu.cases import cashier, queries, shown
+from chuanyu.cases import cashier, holders, queries, shown
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Case
 from chuanyu.cases.views import CaseView, TransferView
@@ -59,8 +60,27 @@ class PurseView(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]
 
 
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """Money somebody has sent me that is not mine yet. `sender`: the agency it comes from; who sent it stays with that one.
+
+    `until`: when `until_title` happens by itself; `agency`: who accepts it for me.
+    """
+
+    service: str
+    name: Text
+    reference: str
+    sender: Text
+    agency: Text
+    title: Text
+    amount: str
+    unit: str
+    since: datetime
+    until: datetime | None
+    until_title: Text | None
+
+
 class EntryView(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of my account. `came`: money in. `case`: where it belongs to one."""
+    """A line of my account. `came`: money in. `case`: my case it belongs to; of somebody else's, `sender` is who sent it."""
 
     at: datetime
     number: int
@@ -71,6 +91,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     came: bool
     amount: str
     after: str
+    sender: Text | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,14 +106,29 @@ def wallet(actor: Actor) -> list[PurseView]:
     if actor.person is None:
         return []
     wanted = {
-        (_book(service, posting), posting.unit): (service, posting)
+        (book, posting.unit): (service, posting)
         for service in catalogue().values()
         if actor.scope is None or service.key in actor.scope
         for posting in service.postings.values()
-        if "person" in (posting.source, posting.target) and service.procedure
+        if _personal(posting) and service.procedure
+        for book in _books(service, posting)
     }
     found = {(purse.book, purse.unit): purse for purse in clearing.purses(actor.person, wanted)}
     return [_view(actor.person, *wanted[key], found[key]) for key in wanted if key in found]
+
+
+def incoming(actor: Actor) -> list[Incoming]:
+    """What is on its way to the actor and not theirs yet, the oldest first; for a delegate of the services delegated."""
+    if actor.person is None:
+        return []
+    return [
+        found
+        for service in catalogue().values()
+        if service.procedure and (actor.scope is None or service.key in actor.scope)
+        for posting in service.postings.values()
+        if posting.target == "holder"
+        for found in _incoming(actor.person, service, posting)
+    ]
 
 
 def statement(
@@ -100,19 +136,23 @@ def statement(
 ) -> tuple[list[EntryView], tuple[datetime, int] | None]:
     """Lines of the actor's own account, newest first, and what to ask for the rest with. Raises CaseError "not_found"."""
     found = _page(actor, service, unit, before)
+    assert actor.person is not None
     cases = clearing.cases(entry.transfer for entry in found.entries)
-    references = dict(Case.objects.filter(pk__in=set(cases.values())).values_list("pk", "reference"))
+    mine = Case.objects.filter(pk__in=set(cases.values()), person=actor.person)
+    references = dict(mine.values_list("pk", "reference"))
+    senders = clearing.senders(transfer for transfer, case in cases.items() if case not in references)
     entries = [
         EntryView(
             at=entry.at,
             number=entry.seq,
             transfer=entry.transfer,
-            case=cases.get(entry.transfer),
+            case=cases[entry.transfer] if cases.get(entry.transfer) in references else None,
             reference=references.get(cases[entry.transfer], "") if entry.transfer in cases else "",
             title=titles.title(entry.code, service),
             came=entry.amount > 0,
             amount=clearing.shown(abs(entry.amount), found.unit),
             after=clearing.shown(entry.after, found.unit),
+            sender=agency_name(senders[entry.transfer]) if entry.transfer in senders else None,
         )
         for entry in found.entries
     ]
@@ -146,17 +186,17 @@ def _page(actor: Actor, service: str, unit: str, before: tuple[datetime, int] | 
     missing = CaseError("not_found", Text("您没有这个账户。", "You have no such account."))
     if found is None or actor.person is None or not (actor.scope is None or service in actor.scope):
         raise missing
-    posting = next((each for each in found.postings.values() if _personal(each) and each.unit == unit), None)
-    if posting is None or found.procedure is None:
+    if found.procedure is None:
         raise missing
-    try:
-        return clearing.page(actor.person, book=_book(found, posting), unit=unit, before=before)
-    except LookupError:
-        raise missing from None
+    for posting in found.postings.values():
+        for book in _books(found, posting) if _personal(posting) and posting.unit == unit else ():
+            with suppress(LookupError):
+                return clearing.page(actor.person, book=book, unit=unit, before=before)
+    raise missing
 
 
 def _personal(posting: Posting) -> bool:
-    return "person" in (posting.source, posting.target)
+    return "person" in (posting.source, posting.target) or posting.target == "holder"
 
 
 def _agency(service: Service, posting: Posting) -> str:
@@ -174,8 +214,37 @@ def _agency(service: Service, posting: Posting) -> str:
     return procedure.parties[owner].agency
 
 
-def _book(service: Service, posting: Posting) -> str:
-    return f"{_agency(service, posting)}/{service.key}"
+def _books(service: Service, posting: Posting) -> list[str]:
+    """Where a person's accounts of a posting are: the applicant's, and its holder's at the payee's."""
+    assert service.procedure is not None
+    agencies = [_agency(service, posting)] if "person" in (posting.source, posting.target) else []
+    if posting.target == "holder":
+        agencies.append(service.procedure.parties[posting.payee].agency)
+    return [f"{agency}/{service.key}" for agency in dict.fromkeys(agencies)]
+
+
+def _incoming(person: UUID, service: Service, posting: Posting) -> Iterator[Incoming]:
+    cases = {case.pk: case for case in holders.coming(person, service, posting)}
+    rows = transfers.transfers(cases)
+    resolved = {row.of for row in rows if row.of}
+    for row in rows:
+        if row.kind != "pending" or row.name != posting.name or row.id in resolved:
+            continue
+        case = cases[row.case]
+        ends = cashier.until(case)
+        yield Incoming(
+            service=service.key,
+            name=service.name,
+            reference=case.reference,
+            sender=agency_name(row.payer),
+            agency=agency_name(row.payee),
+            title=queries.state_title(case),
+            amount=clearing.shown(row.amount.fen, row.unit),
+            unit=row.unit,
+            since=case.since,
+            until=ends[0] if ends else None,
+            until_title=ends[1] if ends else None,
+        )
 
 
 def _view(person: UUID, service: Service, posting: Posting, purse: clearing.Purse) -> PurseView:
@@ -183,7 +252,7 @@ def _view(person: UUID, service: Service, posting: Posting, purse: clearing.Purs
     return PurseView(
         service=service.key,
         name=service.name,
-        agency=agency_name(f"{here()}/{_agency(service, posting)}"),
+        agency=agency_name(f"{here()}/{purse.book.partition('/')[0]}"),
         unit=purse.unit,
         balance=clearing.shown(purse.balance, purse.unit),
         reserved=clearing.shown(purse.reserved, purse.unit),

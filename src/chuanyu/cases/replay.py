@@ -24,7 +24,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Money (or points) the event moves. `amount` in the unit's smallest part: fen. payer, payee: "chongqing/hrss".
 
     `kind`: plain, pending, post, void or reverse; the last three name the transfer they are `of`. `origin` and `target` are
-    the kinds of account at either end: fund, prepayment or person.
+    the kinds of account at either end: fund, prepayment, person (the applicant) or holder (whose it is, the payee's node knows).
     """
 
     id: str

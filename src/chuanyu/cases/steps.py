@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from chuanyu.cases import declarations, errors, evidence, moves, store
+from chuanyu.cases import declarations, errors, evidence, holders, moves, store
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.models import Attachment, Case, Event
 from chuanyu.cases.replay import (
@@ -151,9 +151,16 @@ def instruct(case: Case, step: Step, transfer: Transfer, *, side: str) -> None:
         kind=transfer.kind,
         of=UUID(transfer.of) if transfer.of else None,
         source=_account(case, transfer.origin),
-        target=_account(case, transfer.target),
+        target=_target(case, transfer, side),
         window=transfer.window,
     )
+
+
+def _target(case: Case, transfer: Transfer, side: str) -> str:
+    """Where it goes at the payee's; whose account that is, the payer need not know."""
+    if transfer.target != "holder":
+        return _account(case, transfer.target)
+    return holders.account(case, transfer.name) if side == "payee" else "fund"
 
 
 def _account(case: Case, kind: str) -> str:

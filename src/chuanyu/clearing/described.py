@@ -36,15 +36,19 @@ _NOTE = {
 }  # fmt: skip
 _UPLOAD = {
     "id": _FILE, "service": "transit_card", "agency": "chongqing/transport", "name": "taps-2025-03-05.csv.gz",
-    "by": "clerk-transport", "sha256": _HASH, "size": 482113, "state": "done", "rows": 20000, "counted": 19986, "duplicates": 11,
-    "refused": 2, "held": 1, "total": 3997200, "received": "2025-03-06T01:00:00Z", "done": "2025-03-06T01:00:21Z",
-    "notes": [_NOTE],
+    "by": "clerk-transport", "sha256": _HASH, "size": 482113, "state": "done", "parts": 2, "judged": 2,
+    "rows": 20000, "counted": 19986, "duplicates": 11, "refused": 2,
+    "held": 1, "total": 3997200, "received": "2025-03-06T01:00:00Z", "done": "2025-03-06T01:00:21Z",
+    "setbacks": [], "notes": [_NOTE],
 }  # fmt: skip
 ANSWERS: dict[str, Any] = {
     "files": [_UPLOAD],
     "file": _UPLOAD,
-    "file_upload": _UPLOAD | {"state": "received", "rows": 0, "counted": 0, "duplicates": 0, "refused": 0, "held": 0, "total": 0},
-    "held": [{"id": 41, "upload": _FILE, "line": 902, "key": "…", "day": "2025-02-20", "cells": {"card": "…", "fare": "2.00"}}],
+    "file_upload": _UPLOAD | {"state": "reading", "judged": 0, "counted": 0, "duplicates": 0, "refused": 0, "held": 0, "total": 0},
+    "held": [{
+        "id": 41, "upload": _FILE, "line": 902, "key": "…", "day": "2025-02-20", "cells": {"card": "…", "fare": "2.00"},
+        "why": {"zh": "刷卡记录超过规定天数才上传，需要核查后计入清算。", "en": "The tap was uploaded after the days allowed."},
+    }],
     "held_decide": {"released": 1, "total": 180},
     "windows": [_WINDOW],
     "window": {"window": _WINDOW, "ours": {"node": "chongqing", **_SAID}, "theirs": {"node": "sichuan", **_SAID}},

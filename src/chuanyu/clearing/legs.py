@@ -2,7 +2,7 @@
 
 A payer's book                              A payee's book
   fund              floor 0                   fund              floor 0
-  person/<uuid>     floor 0                   person/<uuid>     floor 0
+  person/<uuid>     floor 0                   person/<uuid>     floor 0: the applicant's, or a holder's
   prepaid/<payee>   floor 0, lies with them   prepayment/<payer>  the payer's floor guards it
   due_to/<payee>    what we owe               due_from/<payer>  what they owe
   topup/<payee>     what the prepayment lacks returns/<payer>   what a reversal took and the target did not have

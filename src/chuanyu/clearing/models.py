@@ -11,6 +11,7 @@ from chuanyu.clearing.files.models import Page as Page
 from chuanyu.clearing.files.models import Reconciliation as Reconciliation
 from chuanyu.clearing.files.models import RowDifference as RowDifference
 from chuanyu.clearing.files.models import RowNote as RowNote
+from chuanyu.clearing.files.models import Setback as Setback
 from chuanyu.clearing.files.models import Upload as Upload
 
 NO_CASE = UUID(int=0)
@@ -114,6 +115,17 @@ class Instruction(models.Model):
                 fields=["expires"],
                 condition=Q(kind="pending", status="posted", ended="", expires__isnull=False),
                 name="instruction_reserved",
+            ),
+            # the totals of a day: what was settled between two moments for the payer's and for the payee's side
+            models.Index(
+                fields=["payer", "settled"],
+                condition=Q(side="payer", status="posted", sequence__gt=0),
+                name="instruction_day_payer",
+            ),
+            models.Index(
+                fields=["payee", "settled"],
+                condition=Q(side="payee", status="posted", sequence__gt=0),
+                name="instruction_day_payee",
             ),
         )
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from chuanyu.clearing import legs, statements
 from chuanyu.clearing.models import Instruction
@@ -80,10 +80,16 @@ def cases(transfers: Iterable[UUID]) -> dict[UUID, UUID]:
     return dict(rows.values_list("pk", "case"))
 
 
-def movements(agency: str, since: datetime, until: datetime) -> list[Movement]:
-    """What was posted and reversed for an agency of this node between two moments, oldest first."""
+def senders(transfers: Iterable[UUID]) -> dict[UUID, str]:
+    """Transfer → the agency that paid it ("sichuan/nhsa"), of those the other node paid."""
+    rows = Instruction.objects.filter(pk__in=list(transfers), side=Instruction.Side.PAYEE)
+    return dict(rows.values_list("pk", "payer"))
+
+
+def settled(agency: str, since: datetime, until: datetime) -> QuerySet[Instruction]:
+    """What cases had posted and reversed for an agency of this node between two moments, oldest first."""
     ours = f"{here()}/{agency}"
-    rows = Instruction.objects.filter(
+    return Instruction.objects.filter(
         Q(payer=ours, side=Instruction.Side.PAYER) | Q(payee=ours, side=Instruction.Side.PAYEE),
         status=Instruction.Status.POSTED,
         kind__in=(Instruction.Kind.PLAIN, Instruction.Kind.POST, Instruction.Kind.REVERSE),
@@ -91,12 +97,16 @@ def movements(agency: str, since: datetime, until: datetime) -> list[Movement]:
         settled__gte=since,
         settled__lt=until,
     ).order_by("settled")
+
+
+def movements(agency: str, since: datetime, until: datetime) -> list[Movement]:
+    """What was posted and reversed for an agency of this node between two moments, oldest first."""
     return [
         Movement(
             id=row.pk, case=row.case, service=row.service, name=row.name, kind=row.kind, payer=row.payer,
             payee=row.payee, amount=row.amount, unit=row.unit, at=row.settled,
         )
-        for row in rows
+        for row in settled(agency, since, until)
         if row.settled is not None
     ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from chuanyu.core.service import (
     Batch,
     Declared,
     DeclaredDocument,
+    Holder,
     Party,
     Posting,
     Prepayment,
@@ -166,6 +167,7 @@ def _posting(name: str, spec: Mapping[str, Any]) -> Posting:
         target=spec.get("to") or "fund",
         prepayment=Prepayment(**prepayment) if prepayment else None,
         allowance=spec.get("allowance") or "",
+        holder=Holder(**spec["holder"]) if spec.get("holder") else None,
     )
 
 

@@ -15,7 +15,7 @@ CYCLES = ("gross", "net")
 MOVED_UNITS = ("CNY", "points", "items")
 WINDOWS = ("day", "month")
 SOURCES = ("fund", "prepayment", "person")
-TARGETS = ("fund", "person")
+TARGETS = ("fund", "person", "holder")
 CLAUSES = 22
 
 _BASIS = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
@@ -87,6 +87,7 @@ POSTING = Keys(
         "window": Maybe(shape=OneOf(words=WINDOWS, code="posting")),
         "from": Maybe(shape=OneOf(words=SOURCES, code="posting")),
         "to": Maybe(shape=OneOf(words=TARGETS, code="posting")),
+        "holder": Maybe(shape=Keys(code="posting", keys={"document": Str(code="posting"), "of": Str(code="posting")})),
         "allowance": Maybe(shape=Str(code="posting")),
         "prepayment": Maybe(
             shape=Keys(

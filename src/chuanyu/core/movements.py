@@ -13,6 +13,7 @@ def findings(view: Declared) -> Iterator[Finding]:
     for posting in view.postings.values():
         yield from _sides(view, posting)
         yield from _prepayment(view, posting)
+        yield from _holder(view, posting)
         yield from _needed(view, posting)
     if view.procedure is not None:
         for state in view.procedure.states.values():
@@ -56,6 +57,21 @@ def _prepayment(view: Declared, posting: Posting) -> Iterator[Finding]:
         if alarm and (parameter is None or parameter.unit not in ("ratio", "")):
             message = f"{key} {alarm!r} of posting {name!r} is no parameter that is a ratio"
             yield Finding(f"{at}.prepayment.{key}", "prepayment", message)
+
+
+def _holder(view: Declared, posting: Posting) -> Iterator[Finding]:
+    """`to: holder` says by which document of the payee's register, and by which of the case's, the holder is known."""
+    at, name = f"clearing.{posting.name}.holder", posting.name
+    if (posting.target == "holder") != (posting.holder is not None):
+        yield Finding(at, "posting", f"posting {name!r} has one of 'to: holder' and 'holder', but not both")
+    if posting.holder is None:
+        return
+    held = view.documents.get(posting.holder.document)
+    if held is None or not held.register or held.made or held.by != posting.payee:
+        message = f"{posting.holder.document!r} of posting {name!r} is no document in the register of {posting.payee!r}"
+        yield Finding(f"{at}.document", "posting", message)
+    if posting.holder.of not in view.documents:
+        yield Finding(f"{at}.of", "posting", f"{posting.holder.of!r} of posting {name!r} is no declared document")
 
 
 def _needed(view: Declared, posting: Posting) -> Iterator[Finding]:

@@ -156,6 +156,15 @@ class Prepayment:
 
 
 @dataclass(frozen=True)
+class Holder:
+    """Whose account at the payee's a posting goes to: the person about whom the payee's register holds `document` with what
+    the case's document `of` says in the fields of the same names."""
+
+    document: str
+    of: str
+
+
+@dataclass(frozen=True)
 class Posting:
     """What an act moves: the rule of the same name gives the amount (Money, or int for points and items).
 
@@ -173,9 +182,10 @@ class Posting:
     cycle: str  # gross | net
     window: str = ""  # day | month: settled with all others of it; "": by an order of its own
     source: str = "fund"  # fund | prepayment | person
-    target: str = "fund"  # fund | person
+    target: str = "fund"  # fund | person | holder
     prepayment: Prepayment | None = None
     allowance: str = ""
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True)

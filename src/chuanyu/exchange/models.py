@@ -165,7 +165,10 @@ class RegisterEntry(models.Model):
     entered = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = (models.Index(fields=["person", "agency", "document", "-valid_from"], name="register_person"),)
+        indexes = (
+            models.Index(fields=["person", "agency", "document", "-valid_from"], name="register_person"),
+            models.Index(fields=["document", "digest"], name="register_body"),  # who holds a wallet of this number
+        )
 
     def __str__(self) -> str:
         return f"{self.agency} {self.document} {self.valid_from}"

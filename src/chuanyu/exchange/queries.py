@@ -9,6 +9,7 @@ import msgspec
 from django.db import connection
 from django.db.models import Count, Min, Q
 
+from chuanyu.core.canonical import digest
 from chuanyu.core.text import Text
 from chuanyu.exchange import actions, installed
 from chuanyu.exchange import envelope as envelopes
@@ -19,7 +20,7 @@ from chuanyu.exchange.agency import last_messages as last_messages
 from chuanyu.exchange.agency import public_keys as public_keys
 from chuanyu.exchange.errors import AskRefused, Unreachable
 from chuanyu.exchange.grants import OWN_DATA, OWN_DATA_BASIS, PORTAL
-from chuanyu.exchange.models import Inbox, Outbox
+from chuanyu.exchange.models import Inbox, Outbox, RegisterEntry
 from chuanyu.exchange.own_data import Access, merged, of_rows, statement
 from chuanyu.identity import looks, vault
 from chuanyu.identity.here import here, peer
@@ -174,3 +175,11 @@ def register(agency: str, document: str, person: UUID, day: date) -> dict[str, A
     """The body of "service.document" that the agency's front register holds about this person as of `day`, or None."""
     entry = registers.valid(agency, document, person, day)
     return entry.body if entry else None
+
+
+def registered(agency: str, document: str, body: dict[str, Any], day: date) -> list[UUID]:
+    """The people about whom the agency's front register holds exactly this body of "service.document" as of `day`."""
+    rows = RegisterEntry.objects.filter(document=document, digest=digest(body), agency=agency)
+    people = set(rows.values_list("person", flat=True))
+    entries = [registers.valid(agency, document, person, day) for person in sorted(people)]
+    return [entry.person for entry in entries if entry is not None and entry.body == body]

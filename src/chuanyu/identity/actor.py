@@ -1,5 +1,7 @@
 """Who acts: what every action takes, and what it may ask about them."""
 
+import os
+import pwd
 from typing import Literal
 from uuid import UUID
 
@@ -12,7 +14,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """One resident, one member of staff, or the node itself ("system"); no personal data but the display name."""
 
     kind: Literal["resident", "staff", "system"]
-    user: str  # the sign-in name; "system" for the node itself
+    user: str  # the sign-in name; "system" for the node itself, "system:anna" where an account gave it a command
     node: str
     person: UUID | None = None  # residents only
     agency: str | None = None  # staff only: the agency's code at `node`
@@ -65,3 +67,18 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 def SYSTEM(node: str) -> Actor:
     """The node itself as an actor."""
     return Actor(kind="system", user="system", node=node, name=node)
+
+
+def OPERATOR(node: str) -> Actor:
+    """The node itself on the command of somebody at its machine, named with their account of the operating system."""
+    return Actor(kind="system", user=f"system:{account()}", node=node, name=node)
+
+
+def account() -> str:
+    """Whose command this process carries out: its account, or for root's the one that became root by sudo."""
+    uid = os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:  # an account of a container without a name
+        name = str(uid)
+    return (os.environ.get("SUDO_USER") or name if uid == 0 else name)[:40]

@@ -1,4 +1,4 @@
-"""Django system checks: no address without a row in the access table, no row without an address."""
+"""Django system checks: no address without a row in the access table, no row without an address; settlement accounts are whole."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -45,6 +45,18 @@ def access_is_complete(app_configs: Any = None, **kwargs: Any) -> list[CheckMess
         if roles - set(ROLES):
             problems.append(Error(f"“{name}”: unknown roles {sorted(roles - set(ROLES))}.", id="identity.E004"))
     return list(problems)
+
+
+@register()
+def settlement_accounts_are_whole(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """E005: what agencies.yaml declares as a bank account is none."""
+    from chuanyu.identity import accounts  # reads models: only once the apps are ready
+
+    try:
+        accounts.read()
+    except ValueError as error:
+        return [Error(str(error), id="identity.E005")]
+    return []
 
 
 def _walk(patterns: Sequence[Any], namespace: str, prefix: str) -> Iterator[tuple[str, str]]:

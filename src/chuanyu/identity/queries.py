@@ -1,5 +1,6 @@
 """What others may read of identity. People are read through the vault alone."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,8 @@ from chuanyu.core import sheet
 from chuanyu.core.service import NODES
 from chuanyu.core.text import Text
 from chuanyu.identity.actor import Actor
-from chuanyu.identity.models import Agency, Reveal
+from chuanyu.identity.here import here
+from chuanyu.identity.models import Agency, Reveal, User
 
 AGENCIES_FILE = Path(__file__).with_name("agencies.yaml")
 
@@ -78,3 +80,10 @@ def looks(actor: Actor, since: datetime, until: datetime) -> list[tuple[str, int
     """Whose records this actor opened between two moments: (purpose, how many people), by purpose. Nobody is named."""
     rows = Reveal.objects.filter(actor=actor.id, at__gte=since, at__lt=until).values_list("purpose")
     return list(rows.annotate(people=Count("person", distinct=True)).order_by("purpose"))
+
+
+def staff_names(ids: Iterable[str]) -> dict[str, str]:
+    """What staff of this node are called, by who they are in a record ("sichuan/officer-hrss"); others are left out."""
+    users = {id_.partition("/")[2]: id_ for id_ in ids if id_.startswith(f"{here()}/")}
+    found = User.objects.filter(username__in=users, kind=User.Kind.STAFF).values_list("username", "display")
+    return {users[username]: display or username for username, display in found}

@@ -170,6 +170,13 @@ SECTIONS = {
     "portal:keys": "portal:agency",
     "portal:levels": "portal:agency",
     "portal:exchanged": "portal:agency",
+    "portal:uploads": "portal:agency",
+    "portal:upload_take": "portal:agency",
+    "portal:upload": "portal:agency",
+    "portal:held": "portal:agency",
+    "portal:held_decide": "portal:agency",
+    "portal:pages": "portal:agency",
+    "portal:pages_settle": "portal:agency",
     "portal:person_apply": "portal:person",
     "portal:person_check": "portal:person",
 }

@@ -4,6 +4,7 @@ from django.urls import path
 
 from chuanyu.portal import bills, design, files, switches
 from chuanyu.portal.agency import agency, documents, mine, reference
+from chuanyu.portal.agency import files as rows
 from chuanyu.portal.counter import cashier, person, shift, slip, worklist, workspace
 from chuanyu.portal.office import letters, overview, plan, ratings, report, scorecards
 from chuanyu.portal.office.clearing import accounts, orders, prepayments, windows
@@ -83,6 +84,14 @@ urlpatterns = [
     path("agency/keys/", mine.keys, name="keys"),
     path("agency/levels/", mine.levels, name="levels"),
     path("agency/messages/", mine.messages, name="exchanged"),
+    path("agency/files/", rows.uploads, name="uploads"),
+    path("agency/files/new/", rows.take, name="upload_take"),
+    path("agency/files/held/", rows.held, name="held"),
+    path("agency/files/held/decide/", rows.decide, name="held_decide"),
+    path("agency/files/pages/", rows.compared, name="pages"),
+    path("agency/files/pages/settle/", rows.settle, name="pages_settle"),
+    path("agency/files/<uuid:id>/", rows.upload, name="upload"),
+    path("agency/files/<uuid:id>/lines/", rows.upload_lines, name="upload_lines"),
     # office
     path("plan/", plan.plan, name="plan"),
     path("office/", overview.office, name="office"),

@@ -4,6 +4,7 @@ Rows that follow on each other (one card's) are in one part, and a part is small
 upload's row is written last, when the parts are safe on disk: who is killed before has received nothing, and sends again.
 """
 
+import contextlib
 import csv
 import gzip
 import hashlib
@@ -11,6 +12,7 @@ import io
 import itertools
 import os
 import shutil
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -38,6 +40,7 @@ UNPACKED = 1024 * 1024 * 1024  # bytes of text
 LONGEST = 64 * 1024  # characters of one line
 PART = 1024 * 1024  # bytes of text, about: some ten thousand rows
 PARTS = 256  # at most: that many files are open at once
+ABANDONED = 86400.0  # seconds after which a folder no upload names is nobody's: a file arrives in minutes
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -143,10 +146,34 @@ def part(upload: Upload, number: int) -> list[Line]:
     return [_LINE.decode(line) for line in file.read_bytes().splitlines()]
 
 
+def rows_of_part(upload: UUID, number: int) -> int:
+    """How many rows wait in a part; 0 where it was lost (it is made again when it is tried)."""
+    try:
+        with (folder(upload) / f"{number:03d}").open("rb") as lines:
+            return sum(1 for _ in lines)
+    except FileNotFoundError:
+        return 0
+
+
 def forget_parts(upload: UUID) -> None:
     """They have been judged; the file itself stays."""
     for file in folder(upload).glob("[0-9][0-9][0-9]"):
         file.unlink(missing_ok=True)
+
+
+def sweep() -> int:
+    """Delete what a kill left between the first byte of a file and its upload's row. Returns how many folders."""
+    place = home() / "uploads"
+    found = {}
+    for each in place.iterdir() if place.is_dir() else ():
+        with contextlib.suppress(ValueError, FileNotFoundError):
+            newest = max(part.stat().st_mtime for part in (each, *each.iterdir()))
+            if time.time() - newest > ABANDONED:
+                found[UUID(each.name)] = each
+    known = set(Upload.objects.filter(pk__in=found).values_list("pk", flat=True))
+    for id_ in found.keys() - known:
+        shutil.rmtree(found[id_], ignore_errors=True)
+    return len(found.keys() - known)
 
 
 _LINE = msgspec.json.Decoder(Line)

@@ -7,17 +7,17 @@ Cards of the node's own province cost their price too, but nothing is cleared: p
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from chuanyu.clearing import actions
-from chuanyu.clearing.files import intake, pages, store, words
+from chuanyu.clearing.files import intake, pages, setbacks, store, words
 from chuanyu.clearing.files.reading import reader_of, sentence
 from chuanyu.clearing.files.store import Note, Stored
-from chuanyu.clearing.models import FileRow, RowNote, Upload
+from chuanyu.clearing.models import FileRow, RowNote, Setback, Upload
 from chuanyu.core import days
 from chuanyu.core.batch import History, Judge, Reader, Row
 from chuanyu.core.documents import DocumentError
@@ -33,21 +33,45 @@ State, Kind = FileRow.State, RowNote.Kind
 
 
 def work() -> int:
-    """Judge one part of the oldest upload. Returns how many parts were judged."""
-    waiting = Upload.objects.filter(state=Upload.State.READING).order_by("pk").first()
-    if waiting is None:
-        return 0
+    """Judge one part: one that failed and is due again, else the next of the oldest upload. Returns how many were tried.
+
+    A part that fails is passed over, so that what is behind it goes on; see setbacks.py.
+    """
+    again = setbacks.due()
+    if again is not None:
+        assert again.upload is not None and again.part is not None
+        return _tried(again.upload, again.part, again=True)
+    waiting = Upload.objects.filter(state=Upload.State.READING, part__lt=F("parts")).order_by("pk").first()
+    return 0 if waiting is None else _tried(waiting.pk, waiting.part, again=False)
+
+
+def _tried(id: UUID, part: int, *, again: bool) -> int:
+    try:
+        return _judge(id, part, again=again)
+    except Exception as error:
+        with transaction.atomic():
+            upload = Upload.objects.select_for_update().get(pk=id)
+            if not again:
+                upload.part = max(upload.part, part + 1)
+            setbacks.of_part(upload, part, error)
+            upload.save(update_fields=["part", "state"])
+        return 1
+
+
+def _judge(id: UUID, part: int, *, again: bool) -> int:
     with transaction.atomic():
-        if not store.alone(waiting.service, wait=False):
+        upload = Upload.objects.select_for_update().get(pk=id)
+        if not store.alone(upload.service, wait=False):
             return 0
-        upload = Upload.objects.select_for_update().get(pk=waiting.pk)
-        if upload.state != Upload.State.READING:
+        if again:
+            if not Setback.objects.filter(upload=id, part=part, again__isnull=False).delete()[0]:
+                return 0
+        elif upload.state != Upload.State.READING or upload.part != part:
             return 0
-        if upload.part < upload.parts:
-            _part(upload)
-        if upload.part + 1 >= upload.parts:
-            upload.state, upload.done = Upload.State.DONE, timezone.now()
-        upload.part += 1
+        else:
+            upload.part += 1
+        _part(upload, part)
+        setbacks.settle(upload)
         upload.save()
         actions.wake()
     if upload.state == Upload.State.DONE:
@@ -71,10 +95,10 @@ class Said:
         )
 
 
-def _part(upload: Upload) -> None:
+def _part(upload: Upload, number: int) -> None:
     service = intake.service_of(upload.service)
     reader, said = reader_of(service), Said(upload)
-    rows = list(_read(intake.part(upload, upload.part), reader, said))
+    rows = list(_read(intake.part(upload, number), reader, said))
     rows = list(_new(service, reader, rows, said))
     before, judge = store.history(service, reader, [row for _, row in rows]), Judge(service, days.today())
     to_pay: list[tuple[Row, int, str]] = []

@@ -8,13 +8,14 @@ from chuanyu.core.ids import uuid7
 
 
 class Upload(models.Model):
-    """One file 上传批次. Its rows wait in parts on disk; `part` is the first that has not been judged.
+    """One file 上传批次. Its rows wait in parts on disk; `part` is the first that was not begun (see Setback).
 
     The same bytes again are answered with the first upload, so `sha256` is unique for its service and agency.
     """
 
     class State(models.TextChoices):
         READING = "reading"
+        ASIDE = "aside"  # judged but for the parts that were set aside
         DONE = "done"
 
     id = models.UUIDField(primary_key=True, default=uuid7)
@@ -57,6 +58,7 @@ class Page(models.Model):
     class State(models.TextChoices):
         SENT = "sent"  # at the payee: not answered yet
         RECEIVED = "received"  # at the payer: not checked yet
+        ASIDE = "aside"  # at the payer: could not be checked, see Setback
         PAYING = "paying"  # checked; the ledger has not answered yet
         UNPAID = "unpaid"  # the payer's ledger refused; an officer pays it later
         PAID = "paid"
@@ -91,6 +93,31 @@ class Page(models.Model):
         return f"{self.id} {self.state}"
 
 
+class Setback(models.Model):
+    """A part of an upload, or a page that came, which fails: tried again until `again` is null, then it is set aside.
+
+    What is behind it goes on. `reason` is the program's own word, for a technician; the log has the whole of it.
+    """
+
+    upload = models.UUIDField(null=True)
+    part = models.IntegerField(null=True)
+    page = models.UUIDField(null=True)
+    service = models.CharField(max_length=64)
+    tries = models.IntegerField(default=0)
+    reason = models.CharField(max_length=300)
+    again = models.DateTimeField(null=True, help_text="when it is tried next; null: it is set aside")
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["upload", "part"], condition=Q(page=None), name="setback_part"),
+            models.UniqueConstraint(fields=["page"], condition=Q(page__isnull=False), name="setback_page"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.upload or self.page} {self.reason}"
+
+
 class FileRow(models.Model):
     """A row that was a row: what it costs and what became of it. `cells` is its text, by the fields' order, as JSON."""
 
@@ -121,6 +148,7 @@ class FileRow(models.Model):
             models.Index(fields=["upload", "line"], condition=Q(upload__isnull=False), name="filerow_upload"),
             models.Index(fields=["page"], condition=Q(page__isnull=False), name="filerow_page"),
             models.Index(fields=["service", "id"], condition=Q(state="held"), name="filerow_held"),
+            models.Index(fields=["service", "id"], condition=Q(state="disputed"), name="filerow_disputed"),
         )
 
     def __str__(self) -> str:
@@ -156,6 +184,9 @@ class RowNote(models.Model):
         indexes = (
             models.Index(fields=["upload", "line"], condition=Q(upload__isnull=False), name="rownote_upload"),
             models.Index(fields=["page"], condition=Q(page__isnull=False), name="rownote_page"),
+            # what officers decided is little among very much
+            models.Index(fields=["id"], condition=Q(kind__in=["released", "dropped"]), name="rownote_decided"),
+            models.Index(fields=["id"], condition=Q(kind="adjusted", field="waiting"), name="rownote_adjusting"),
         )
 
     def __str__(self) -> str:

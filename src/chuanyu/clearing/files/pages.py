@@ -15,16 +15,17 @@ from typing import TypeVar
 from uuid import UUID
 
 import msgspec
+import structlog
 from django.db import transaction
 from django.utils import timezone
 
 from chuanyu.clearing import actions, periods
-from chuanyu.clearing.files import store, words
+from chuanyu.clearing.files import setbacks, store, words
 from chuanyu.clearing.files.intake import agency_of, service_of
 from chuanyu.clearing.files.reading import reader_of, sentence
 from chuanyu.clearing.files.store import Note, Stored
 from chuanyu.clearing.messages import MALFORMED, NOT_YOURS
-from chuanyu.clearing.models import FileRow, Instruction, Page, RowNote
+from chuanyu.clearing.models import FileRow, Instruction, Page, RowNote, Setback
 from chuanyu.core import days
 from chuanyu.core.batch import History, Judge, Row
 from chuanyu.core.documents import DocumentError
@@ -44,6 +45,7 @@ LARGEST = 8 * 1024 * 1024  # bytes of a page's content, unpacked
 PAGE, ANSWER = "clearing.page", "clearing.page_answer"
 State, Side = Page.State, Page.Side
 T = TypeVar("T")
+log = structlog.get_logger("chuanyu.files")
 
 REUSED = Text("这一页已经收到，但内容不同。", "This page was received before with other content.")
 UNKNOWN = Text("没有发出过这一页，或已经有答复。", "This page was never sent, or was answered otherwise.")
@@ -164,9 +166,20 @@ def work() -> int:
 
 
 def _check_one() -> int:
-    waiting = Page.objects.filter(state=State.RECEIVED).order_by("number").first()
-    if waiting is None:
+    """The oldest page of a service none of whose pages waits to be tried again: they are checked in their order."""
+    waiting = Page.objects.filter(state=State.RECEIVED).exclude(service__in=setbacks.waiting())
+    first = waiting.order_by("number").first()
+    if first is None:
         return 0
+    try:
+        return _check_alone(first)
+    except Exception as error:
+        with transaction.atomic():
+            setbacks.of_page(Page.objects.select_for_update().get(pk=first.pk), error)
+        return 1
+
+
+def _check_alone(waiting: Page) -> int:
     with transaction.atomic():
         if not store.alone(waiting.service, wait=False):
             return 0
@@ -180,6 +193,7 @@ def _check_one() -> int:
         if page.state == State.PAID:  # nothing to pay: all were free, or none was accepted
             _answer(service, page, refused)
         page.save()
+        Setback.objects.filter(page=page.id).delete()
         actions.wake()
     return 1
 
@@ -278,21 +292,27 @@ def posting_of(service: Service) -> Posting:
 def _answer_paid() -> int:
     moved = 0
     for waiting in Page.objects.filter(state=State.PAYING).order_by("number")[:100]:
-        with transaction.atomic():
-            page = Page.objects.select_for_update().get(pk=waiting.pk)
-            status = Instruction.objects.values_list("status", "reason").get(pk=page.transfer or page.id)
-            if page.state != State.PAYING or status[0] == Instruction.Status.WAITING:
-                continue
-            if status[0] == Instruction.Status.POSTED:
-                page.state, page.paid = State.PAID, timezone.now()
-            else:
-                page.state, page.reason = State.UNPAID, status[1]
-            notes = RowNote.objects.filter(page=page.id, kind=RowNote.Kind.DISPUTED).order_by("line")
-            refused = [Refusal(n.line or 0, n.code, n.zh, n.en) for n in notes]
-            _answer(service_of(page.service), page, refused)
-            page.save()
-            moved += 1
+        try:
+            moved += _answer_one(waiting)
+        except Exception:  # the others must not wait for it; it is tried again
+            log.exception("the answer to a page could not be given", page=str(waiting.id))
     return moved
+
+
+@transaction.atomic
+def _answer_one(waiting: Page) -> int:
+    page = Page.objects.select_for_update().get(pk=waiting.pk)
+    status, reason = Instruction.objects.values_list("status", "reason").get(pk=page.transfer or page.id)
+    if page.state != State.PAYING or status == Instruction.Status.WAITING:
+        return 0
+    if status == Instruction.Status.POSTED:
+        page.state, page.paid = State.PAID, timezone.now()
+    else:
+        page.state, page.reason = State.UNPAID, reason
+    notes = RowNote.objects.filter(page=page.id, kind=RowNote.Kind.DISPUTED).order_by("line")
+    _answer(service_of(page.service), page, [Refusal(n.line or 0, n.code, n.zh, n.en) for n in notes])
+    page.save()
+    return 1
 
 
 def _answer(service: Service, page: Page, refused: Sequence[Refusal]) -> None:

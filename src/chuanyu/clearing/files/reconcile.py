@@ -235,23 +235,29 @@ def _owed(page: Page, key: str) -> int:
 def tell() -> int:
     """Tell the other node of adjustments the ledger has posted. Returns how many were settled either way."""
     count = 0
-    waiting = RowNote.objects.filter(kind=RowNote.Kind.ADJUSTED, field=WAITING).order_by("pk")
-    for note in waiting:
-        with transaction.atomic():
-            made = Instruction.objects.select_related("window").get(pk=UUID(note.code))
-            if made.status == Instruction.Status.WAITING:
-                continue
-            note.field = TOLD if made.status == Instruction.Status.POSTED else REFUSED
-            note.save(update_fields=["field"])
-            if note.field == TOLD:
-                assert note.page is not None
-                body = Adjusted(
-                    page=note.page, key=note.key, transfer=made.pk, period=made.period, amount=made.amount, note=note.zh
-                )
-                pages.letter(service_of(made.service), ADJUSTED, body)
-                _resolve(note.page, note.key, made.pk, note.by, note.zh)
-            count += 1
+    for note in RowNote.objects.filter(kind=RowNote.Kind.ADJUSTED, field=WAITING).order_by("pk"):
+        try:
+            count += _tell(note)
+        except Exception:  # the others must not wait for it; it is tried again
+            log.exception("an adjustment could not be told", transfer=note.code)
     return count
+
+
+@transaction.atomic
+def _tell(note: RowNote) -> int:
+    made = Instruction.objects.select_related("window").get(pk=UUID(note.code))
+    if made.status == Instruction.Status.WAITING:
+        return 0
+    note.field = TOLD if made.status == Instruction.Status.POSTED else REFUSED
+    note.save(update_fields=["field"])
+    if note.field == TOLD:
+        assert note.page is not None
+        body = Adjusted(
+            page=note.page, key=note.key, transfer=made.pk, period=made.period, amount=made.amount, note=note.zh
+        )
+        pages.letter(service_of(made.service), ADJUSTED, body)
+        _resolve(note.page, note.key, made.pk, note.by, note.zh)
+    return 1
 
 
 def _resolve(page: UUID, key: str, transfer: UUID, by: str, note: str) -> None:

@@ -32,6 +32,10 @@ NOT_OFFICER = ClearingError(
     "not_allowed", Text("只有本单位的负责人可以处理。", "Only an officer of the agency may do this.")
 )
 NOT_UNPAID = ClearingError("not_unpaid", Text("这一页没有待付的款项。", "There is nothing to pay for this page."))
+NOT_ASIDE = ClearingError(
+    "not_aside",
+    Text("这个上传批次或这一页没有搁置的部分。", "Nothing of this upload or page was set aside."),
+)
 NOTHING_TO_PAY = ClearingError(
     "nothing_to_pay",
     Text("这一行在本节点没有应付的差额，应由对方付款。", "This node owes nothing for this line; the other side pays."),

@@ -14,7 +14,7 @@ ROW = {"line": "integer", "name": "text", "amount": "money", "fund": "money", "p
 
 def check(draft: Draft) -> list[Problem]:
     """Documents nobody needs. (What is wrong with their classes shows when the folder is read.)"""
-    return draft.located([*_unused(draft), *_explains(draft)])
+    return draft.located([*_unused(draft), *_explains(draft), *_held(draft)])
 
 
 def _explains(draft: Draft) -> Iterator[Finding]:
@@ -40,6 +40,20 @@ def _explains(draft: Draft) -> Iterator[Finding]:
             yield Finding(at, "made", f"document {name!r} explains {document.explains!r}, which has no list 'lines'")
 
 
+def _held(draft: Draft) -> Iterator[Finding]:
+    """What a holder is known by stands in the case's document too, field by field."""
+    declared, classes = draft.declared, draft.classes or {}
+    for posting in declared.postings.values() if declared else ():
+        holder = posting.holder
+        if declared is None or holder is None or not {holder.document, holder.of} <= declared.documents.keys():
+            continue
+        held, said = (classes.get(declared.documents[name].class_name) for name in (holder.document, holder.of))
+        lacks = sorted(_kinds(held).keys() - _kinds(said).keys()) if held and said else []
+        if lacks:
+            message = f"{holder.of!r} has no {', '.join(lacks)}, by which posting {posting.name!r} knows the holder"
+            yield Finding(f"clearing.{posting.name}.holder", "posting", message)
+
+
 def _kinds(cls: type[Document]) -> dict[str, Field]:
     try:
         return {field.name: field for field in fields(cls)}
@@ -60,6 +74,7 @@ def _unused(draft: Draft) -> Iterator[Finding]:
             taken.update(act.takes)
             taken.update(act.makes)
     asked = {name for rule in draft.rules.values() for name in rule.documents}
+    asked |= {posting.holder.document for posting in declared.postings.values() if posting.holder}
     for name, document in declared.documents.items():
         held = procedure is None or document.register or document.by == "node"
         if name not in taken and not (held and name in asked):

@@ -1,4 +1,7 @@
-"""The verbs of `chuanyu clearing` about files: upload, files, results, held, pay, adjust."""
+"""The verbs of `chuanyu clearing` about files: upload, files, results, held, retry, pay, adjust-row.
+
+Who gave the command is kept with what it decided: the account of the operating system.
+"""
 
 import argparse
 import sys
@@ -26,6 +29,8 @@ def add_arguments(verbs: Any) -> None:
     decision.add_argument("--release", type=int, nargs="+", metavar="ROW", help="let these count")
     decision.add_argument("--drop", type=int, nargs="+", metavar="ROW", help="these never count")
     held.add_argument("--reason", default="", help="why; kept, and told to the payer")
+    retry = verbs.add_parser("retry", help="try what was set aside of an upload, or a page, anew")
+    retry.add_argument("id", type=UUID, metavar="ID", help="of the upload or the page, as `files` prints it")
     pay = verbs.add_parser("pay", help="pay a page that the ledger had refused, now that the fund has the money")
     pay.add_argument("page", type=UUID, metavar="PAGE")
     adjust = verbs.add_parser("adjust-row", help="pay what one row of a page differs by, or a row that was disputed")
@@ -34,17 +39,17 @@ def add_arguments(verbs: Any) -> None:
     adjust.add_argument("--reason", required=True, help="why; kept at both nodes")
     for verb in (upload, files, held):
         verb.add_argument("--service", metavar="KEY", help="a service that takes files", required=verb is not files)
-    for verb in (upload, files, results, held, pay, adjust):
+    for verb in (upload, files, results, held, retry, pay, adjust):
         cli.add_node(verb)
 
 
 def _upload(options: argparse.Namespace) -> int:
     from chuanyu.clearing.files import intake
-    from chuanyu.identity.actor import SYSTEM
+    from chuanyu.identity.actor import OPERATOR
 
     try:
         taken, new = intake.upload(
-            service=options.service, actor=SYSTEM(options.at), name=options.file.name, chunks=_chunks(options.file)
+            service=options.service, actor=OPERATOR(options.at), name=options.file.name, chunks=_chunks(options.file)
         )
     except OSError as error:
         raise cli.Stop(f"{options.file} can't be read: {error.strerror}.") from None
@@ -64,16 +69,20 @@ def _files(options: argparse.Namespace) -> int:
     """Exit code 1 when something is not alike at both nodes."""
     from chuanyu.clearing.files import queries
     from chuanyu.clearing.statements import shown
-    from chuanyu.identity.actor import SYSTEM
+    from chuanyu.identity.actor import OPERATOR
 
-    for one in queries.uploads(SYSTEM(options.at), service=options.service):
+    for one in queries.uploads(OPERATOR(options.at), service=options.service):
         unit = queries.unit(one.service)
         print(
             f"{one.id}  {one.service}  {one.name}  {one.state}: {one.rows:,} rows, {one.counted:,} count,"
             f" {one.duplicates:,} duplicates, {one.refused:,} refused, {one.held:,} held; {shown(one.total, unit)}"
         )
+        for part in one.setbacks:
+            print(f"    part {part.part} of {one.parts}, {part.rows:,} rows: {_setback(part)}")
+    failing = queries.setbacks()
     for page in queries.pages(service=options.service, unfinished=True):
         why = f" ({page.reason})" if page.reason else ""
+        why = f" ({_setback(failing[page.id])})" if page.id in failing else why
         amount = shown(page.amount or page.total, queries.unit(page.service))
         print(f"page {page.id}  {page.side}: {page.rows:,} rows, {amount}, {page.state}{why}")
     for row, code in queries.disputed():
@@ -93,19 +102,24 @@ def _files(options: argparse.Namespace) -> int:
     return 1 if unlike else 0
 
 
+def _setback(one: Any) -> str:
+    said = "set aside; `chuanyu clearing retry` tries it anew" if one.again is None else "tried again soon"
+    return f"failed {one.tries} times, {said}: {one.reason}"
+
+
 def _results(options: argparse.Namespace) -> int:
     from chuanyu.clearing.files import queries
-    from chuanyu.identity.actor import SYSTEM
+    from chuanyu.identity.actor import OPERATOR
 
-    sys.stdout.writelines(queries.results(options.upload, SYSTEM(options.at)))
+    sys.stdout.writelines(queries.results(options.upload, OPERATOR(options.at)))
     return 0
 
 
 def _held(options: argparse.Namespace) -> int:
     from chuanyu.clearing.files import judging, queries
-    from chuanyu.identity.actor import SYSTEM
+    from chuanyu.identity.actor import OPERATOR
 
-    actor = SYSTEM(options.at)
+    actor = OPERATOR(options.at)
     rows = options.release or options.drop
     if rows:
         release = options.release is not None
@@ -119,20 +133,28 @@ def _held(options: argparse.Namespace) -> int:
     return 0
 
 
+def _retry(options: argparse.Namespace) -> int:
+    from chuanyu.clearing.files import setbacks
+    from chuanyu.identity.actor import OPERATOR
+
+    print(f"{options.id}: {setbacks.retry(options.id, actor=OPERATOR(options.at))} tried anew by the worker")
+    return 0
+
+
 def _pay(options: argparse.Namespace) -> int:
     from chuanyu.clearing.files import pages
-    from chuanyu.identity.actor import SYSTEM
+    from chuanyu.identity.actor import OPERATOR
 
-    page = pages.pay(page=options.page, actor=SYSTEM(options.at))
+    page = pages.pay(page=options.page, actor=OPERATOR(options.at))
     print(f"{page.id}: {page.state}")
     return 0
 
 
 def _adjust(options: argparse.Namespace) -> int:
     from chuanyu.clearing.files import reconcile
-    from chuanyu.identity.actor import SYSTEM
+    from chuanyu.identity.actor import OPERATOR
 
-    made = reconcile.adjust(page=options.page, key=options.key, actor=SYSTEM(options.at), note=options.reason)
+    made = reconcile.adjust(page=options.page, key=options.key, actor=OPERATOR(options.at), note=options.reason)
     print(f"{made.pk}: {made.amount}, in the window {made.period}")
     return 0
 
@@ -142,6 +164,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "files": _files,
     "results": _results,
     "held": _held,
+    "retry": _retry,
     "pay": _pay,
     "adjust-row": _adjust,
 }

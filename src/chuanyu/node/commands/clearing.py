@@ -16,6 +16,8 @@ from pathlib import Path
 from chuanyu.node import cli
 from chuanyu.node.commands import _files
 
+# those that change something, or give a token away
+WRITING = ("close", "differences", "bank", "token", "upload", "held", "retry", "pay", "adjust-row")
 HELP = "money between the nodes: audit, windows, statements of account, the banks' answers, files of rows"
 
 
@@ -61,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when all is well; 1 and the lines when not."""
     cli.django(options.at)
+    if options.verb in WRITING:
+        _record(options)
     if options.verb in _files.VERBS:
         return _files.run(options)
     verbs = {
@@ -74,6 +78,16 @@ def run(options: argparse.Namespace) -> int:
         "token": _token,
     }
     return verbs[options.verb](options)
+
+
+def _record(options: argparse.Namespace) -> None:
+    """A line in the log that names whose account gave the command; so do all lines that come of it."""
+    import structlog
+
+    from chuanyu.identity.actor import OPERATOR
+
+    structlog.contextvars.bind_contextvars(by=OPERATOR(options.at).id)
+    structlog.get_logger("chuanyu.clearing").info("command", verb=options.verb)
 
 
 def _lint(options: argparse.Namespace) -> int:
@@ -99,11 +113,16 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _windows(options: argparse.Namespace) -> int:
-    from chuanyu.clearing import queries
+    from chuanyu.clearing import queries, sheet
     from chuanyu.clearing.statements import shown
 
     for window in queries.windows(unfinished=not options.all):
-        sums = f"we pay {_sum(window.out, window.out_count, window.unit)}, they pay {_sum(window.back, window.back_count, window.unit)}"
+        out_count, out, back_count, back = window.out_count, window.out, window.back_count, window.back or 0
+        if out is None:  # nobody has signed: what the ledger has now
+            out_count, out, back_count, back = sheet.so_far(window)
+        so_far = "" if window.signed else " so far"
+        paid = f"{shown(out, window.unit)} in {out_count}", f"{shown(back, window.unit)} in {back_count}"
+        sums = f"we pay {paid[0]}, they pay {paid[1]}{so_far}"
         late = f", {window.differences} differences" if window.differences else ""
         print(f"{window.name:<50} {window.state:<10} {sums}{late}")
         for order in window.orders:
@@ -111,12 +130,6 @@ def _windows(options: argparse.Namespace) -> int:
                 f"    {order.number}  {order.payer} → {order.payee}  {shown(order.amount, order.unit)}  {order.state}"
             )
     return 0
-
-
-def _sum(amount: int | None, count: int, unit: str) -> str:
-    from chuanyu.clearing.statements import shown
-
-    return "?" if amount is None else f"{shown(amount, unit)} in {count}"
 
 
 def _close(options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ EXPIRE_EVERY = 2.0  # how much longer than promised a reservation may hold
 WINDOWS_EVERY = 5.0  # the timetable counts in days, but a closing window waits for messages
 DIFFERENCES_EVERY = 60.0  # it asks the other node
 FORGET_EVERY = 3600.0  # drafts are kept for days
+SWEEP_EVERY = 86400.0  # of what a kill left of uploads; at the start too
 ESCALATE_EVERY = 60.0  # terms are counted in working days: a minute is soon enough
 
 
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
     from chuanyu.cases.actions import act_due, escalate
     from chuanyu.clearing import differences, posting, windows
-    from chuanyu.clearing.files import judging, pages, reconcile
+    from chuanyu.clearing.files import intake, judging, pages, reconcile
     from chuanyu.exchange import inbox
     from chuanyu.identity import drafts
 
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         ("differences", differences.work, DIFFERENCES_EVERY),
         ("escalate", escalate, ESCALATE_EVERY),
         ("drafts", drafts.forget, FORGET_EVERY),
+        ("abandoned uploads", intake.sweep, SWEEP_EVERY),
     ]
     stopping = False
 

@@ -6,11 +6,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from chuanyu.clearing.files import queries
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
 from chuanyu.identity.access import visitor
+from chuanyu.identity.actor import Actor
 
-DOOR = Text("单位", "Agency")
+DOOR, FILES = Text("单位", "Agency"), Text("批量文件", "Files of rows")
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,23 @@ OURS = (
             "Our last messages and how they were answered; read only, without content.",
         ),
     ),
+    Room(
+        "portal:uploads",
+        "plus",
+        FILES,
+        Text(
+            "成批的记录，如公交刷卡：上传、逐行处理、待核查、清算页、两地逐行对账。",
+            "Rows in bulk, such as taps: upload, what became of each, what is held, pages, reconciliation row by row.",
+        ),
+    ),
 )
 
 
 def agency(request: HttpRequest) -> HttpResponse:
-    """Two rooms anyone may enter, four for the agency's own staff."""
+    """Two rooms anyone may enter, the others for the agency's own staff."""
     context = {
         "open": OPEN,
-        "ours": OURS,
+        "ours": _ours(visitor(request)),
         "services": len(catalogue()),
         "crumbs": [("", DOOR)],
     }
@@ -103,5 +114,11 @@ def rooms(request: HttpRequest) -> list[tuple[Room, bool]]:
     """The rooms this visitor may enter, with the one they are in marked."""
     who = visitor(request)
     current = request.resolver_match.view_name if request.resolver_match else ""
-    found = OPEN + (OURS if who is not None and who.kind == "staff" else ())
+    found = OPEN + (_ours(who) if who is not None and who.kind == "staff" else ())
     return [(room, room.page == current) for room in found]
+
+
+def _ours(who: Actor | None) -> tuple[Room, ...]:
+    """All of them; to staff whose agency takes no files, without that room."""
+    files = who is None or who.kind != "staff" or bool(queries.services(who))
+    return OURS if files else tuple(room for room in OURS if room.page != "portal:uploads")

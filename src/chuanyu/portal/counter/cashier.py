@@ -30,6 +30,7 @@ from chuanyu.core.documents import fields
 from chuanyu.core.money import Money
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
+from chuanyu.identity.actor import Actor
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import steps, tables, words
 from chuanyu.portal.counter.shift import OLDEST
@@ -147,21 +148,25 @@ def takings(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, case: UUID | None, typed: steps.Asked | None, *, status: int = 200) -> HttpResponse:
     who = actor(request)
-    line = cases.line(who)
-    text = request.GET.get("q", "").strip()[:64]
-    shown = [each for each in line if _fits(each, text)] if text else line
-    if text and len(shown) == 1 and case is None:
-        return redirect(f"{reverse('portal:cashier')}?case={shown[0].case}#till")
-    looks = digest([[str(each.case), each.state, each.stage, each.status] for each in shown])[:16]
+    text, page = request.GET.get("q", "").strip()[:300], _number(request.GET.get("page", ""))
+    line = cases.line(who, text=text, page=page)
+    if text and line.total == len(line.rows) == 1 and case is None:
+        return redirect(f"{reverse('portal:cashier')}?case={line.rows[0].case}#till")
+    looks = digest([line.total, [[str(each.case), each.state, each.stage, each.status] for each in line.rows]])[:16]
     part = request.GET.get("part", "") if request.headers.get("HX-Request") else ""
     if part and request.GET.get("seen") == looks and part == "line":
         return HttpResponse(status=204)  # nothing new: the focus stays where it is
-    till = _till(request, case, line, typed) if case and part != "line" else None
+    till = _till(request, case, who, typed) if case and part != "line" else None
     if part == "till" and till is not None and request.GET.get("seen") == till.looks:
         return HttpResponse(status=204)
     context = {
-        "stages": [(stage, TITLES[stage], [each for each in shown if each.stage == stage]) for stage in STAGES],
-        "count": len(shown),
+        "stages": [(stage, TITLES[stage], [each for each in line.rows if each.stage == stage]) for stage in STAGES],
+        "count": line.total,
+        "whole": len(line.rows) == line.total,
+        "first": line.first,
+        "last": line.first + len(line.rows) - 1,
+        "page": page,
+        "next": page + 1 if line.more else 0,
         "text": text,
         "looks": looks,
         "chosen": case,
@@ -181,7 +186,7 @@ def _page(request: HttpRequest, case: UUID | None, typed: steps.Asked | None, *,
     return render(request, template, context, status=status)
 
 
-def _till(request: HttpRequest, case: UUID, line: list[Standing], typed: steps.Asked | None) -> Till:
+def _till(request: HttpRequest, case: UUID, who: Actor, typed: steps.Asked | None) -> Till:
     seen = _seen(request, case)
     service = catalogue().get(seen.service)
     procedure = service.procedure if service else None
@@ -197,7 +202,7 @@ def _till(request: HttpRequest, case: UUID, line: list[Standing], typed: steps.A
     told = bills.bills(seen)
     return Till(
         case=seen,
-        standing=next((each for each in line if each.case == case), None),
+        standing=cases.standing(who, case),
         bill=told[-1] if told else None,
         transfer=seen.transfers[-1] if seen.transfers else None,
         steps=sorted(found, key=lambda step: ("post", "reserve", "", "void", "reverse").index(step.effect)),
@@ -213,17 +218,16 @@ def _seen(request: HttpRequest, case: UUID) -> CaseView:
         raise Http404 from None
 
 
-def _fits(standing: Standing, text: str) -> bool:
-    """A reference or a bill's number, in whole or in part, or what a slip's code holds."""
-    wanted = text.upper().replace(" ", "")
-    return wanted in standing.reference or wanted in standing.number.upper() or str(standing.case) in text.lower()
-
-
 def _case(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
         return None
+
+
+def _number(text: str) -> int:
+    """A page's number; the first for anything that is none."""
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
 
 
 def _table(found: list[Taking]) -> Table:

@@ -38,6 +38,7 @@ def money(request: HttpRequest) -> HttpResponse:
     context = {
         "crumbs": [("", MONEY)],
         "wallet": purses.wallet(who),
+        "incoming": purses.incoming(who),
         "services": catalogue(),
         "found": found,
         "totals": totals.items(),
@@ -111,7 +112,7 @@ def _table(purse: PurseView, rows: list[EntryView]) -> Table:
             Cell(f"{localtime(row.at):%Y-%m-%d %H:%M:%S}"),
             tables.number(row.number),
             Cell(words.say(row.title)),
-            Cell(row.reference),
+            tables.text(row.sender) if row.sender else Cell(row.reference),
             Cell(row.amount if row.came else ""),
             Cell("" if row.came else row.amount),
             Cell(row.after),

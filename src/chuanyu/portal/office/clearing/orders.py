@@ -1,5 +1,6 @@
 """Payment orders: the list, one fit to be printed and signed, and what the bank answered."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,7 @@ from chuanyu.clearing import actions, queries
 from chuanyu.clearing import orders as payments
 from chuanyu.core import days
 from chuanyu.core.text import Text
+from chuanyu.identity import accounts
 from chuanyu.identity import queries as identity
 from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
@@ -117,6 +119,7 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
         "order": found,
         "payer": known.get(found.payer),
         "payee": known.get(found.payee),
+        "sides": [_account(request, found, found.payer, _PAYS), _account(request, found, found.payee, _GETS)],
         "payer_name": said.agency(found.payer),
         "payee_name": said.agency(found.payee),
         "amount": said.figure(found.amount, found.unit),
@@ -137,6 +140,30 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
         "crumbs": said.crumbs((reverse("portal:orders"), ORDERS), ("", Text(number, number))),
     }
     return render(request, "portal/office/clearing/order.html", context, status=422 if wrong else 200)
+
+
+@dataclass(frozen=True)
+class Side:
+    """The bank account of one side of an order; `number` as this reader may see it."""
+
+    title: Text
+    bank: Text | None
+    number: str
+    sample: bool
+
+
+_PAYS = Text("付款账号和开户行", "Paying account and bank")
+_GETS = Text("收款账号和开户行", "Receiving account and bank")
+
+
+def _account(request: HttpRequest, order: queries.Order, agency: str, title: Text) -> Side:
+    """Whole on the sheet that an officer of one of the two agencies signs; its last digits to everybody else."""
+    account = accounts.of(agency)
+    if account is None:
+        return Side(title, None, "", False)
+    who = actor(request)
+    signs = "officer" in who.roles and f"{who.node}/{who.agency}" in (order.payer, order.payee)
+    return Side(title, account.bank, account.grouped if signs else account.masked, account.is_sample)
 
 
 def _wrong(request: HttpRequest) -> dict[str, str]:

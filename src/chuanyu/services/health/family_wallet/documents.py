@@ -88,6 +88,12 @@ class Offer(Document):
     returns_at: Annotated[Time, Title("退回时间", "at")]
 
 
+class Holder(Document):
+    """医保钱包持有人: whose wallet it is, as the receiver's place of insurance has it."""
+
+    wallet: Annotated[Wallet, Title("医保钱包号", "Wallet")]
+
+
 class Review(Document):
     """核查结论 about a sender with many receivers."""
 

@@ -4,7 +4,7 @@ from random import Random
 from string import ascii_uppercase, digits
 
 from chuanyu.core.documents import Person
-from chuanyu.services.health.family_wallet.documents import Insurance, Kinship, Relation, Relative, Tally
+from chuanyu.services.health.family_wallet.documents import Holder, Insurance, Kinship, Relation, Relative, Tally
 
 
 def insurance(rng: Random, person: Person) -> Insurance:
@@ -20,6 +20,11 @@ def kinship(rng: Random, person: Person) -> Kinship:
             for _ in range(rng.randint(1, 5))
         )
     )
+
+
+def holder(rng: Random, person: Person) -> Holder:
+    """Everybody has a wallet; no two the same."""
+    return Holder(wallet="".join(rng.choices(ascii_uppercase + digits, k=16)))
 
 
 def tally(rng: Random, person: Person) -> Tally:
