@@ -202,7 +202,7 @@ def basis(key: str, term: Term) -> tuple[str, str]:
 
 def code(name: str) -> str:
     """What a transfer is for."""
-    return words.say(CODES.get(name, name))
+    return words.say(CODES.get(name) or Text(f"办件划转（{name}）", f"Transfer of a case ({name})"))
 
 
 def nameless(name: str) -> str:

@@ -11,7 +11,15 @@ from chuanyu.core.money import Money
 from chuanyu.core.outcomes import Outcome, accept, hold, refuse
 from chuanyu.core.parameters import Parameters
 from chuanyu.core.rules import rule
-from chuanyu.services.living.gaozhu_pilot.documents import Application, Entitlement, Item, Payment, Payments, Residence
+from chuanyu.services.living.gaozhu_pilot.documents import (
+    Application,
+    Entitlement,
+    Item,
+    Mode,
+    Payment,
+    Payments,
+    Residence,
+)
 
 
 @rule(outcomes="accept refuse hold", on="event")
@@ -66,9 +74,9 @@ def entitlement(application: Application, p: Parameters, residence: Residence | 
     own, other, mode, unified = _amounts(application.item, p)
     total = own
     if residence is not None and lives_there(application, residence, p):
-        if mode == "TAKE_HIGHER":
+        if mode is Mode.higher:
             total = max(own, other)
-        elif mode == "UNIFY_AT":
+        elif mode is Mode.unified:
             total = max(own, unified)
     return Entitlement(
         item=application.item,
@@ -100,12 +108,12 @@ def in_all(application: Application, p: Parameters, residence: Residence | None 
     return _determined(application, p, residence).total
 
 
-def _amounts(item: Item, p: Parameters) -> tuple[Money, Money, str, Money]:
+def _amounts(item: Item, p: Parameters) -> tuple[Money, Money, Mode, Money]:
     """The own province's amount, the other's, the mode, and the unified amount of an item."""
     amounts: tuple[Money, Money] = getattr(p, f"{item}_chongqing"), getattr(p, f"{item}_sichuan")
     own, other = amounts if p.node == "chongqing" else amounts[::-1]
-    mode: str = getattr(p, f"{item}_mode")[0]
-    return own, other, mode, getattr(p, f"{item}_unified") if mode == "UNIFY_AT" else own
+    mode = next(one for one in Mode if one == getattr(p, f"{item}_mode")[0])
+    return own, other, mode, getattr(p, f"{item}_unified") if mode is Mode.unified else own
 
 
 _determined = entitlement  # where an argument is called like the rule
