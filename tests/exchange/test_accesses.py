@@ -64,9 +64,9 @@ def journey(link: Link, people: dict[str, UUID]) -> tuple[UUID, UUID]:
 def test_both_sides_show_the_same_two_accesses(link: Link, people: dict[str, UUID]) -> None:
     asked, answered = journey(link, people)
     with link.at("sichuan"):
-        ours = queries.accesses(people["sichuan"])
+        ours = queries.used(people["sichuan"]).accesses
     with link.at("chongqing"):
-        theirs = queries.accesses(people["chongqing"])
+        theirs = queries.used(people["chongqing"]).accesses
     assert [one.message_id for one in ours] == [one.message_id for one in theirs] == [answered, asked]
     assert [(one.direction, one.here, one.there) for one in ours] == [("received", True, True), ("sent", True, True)]
     assert [one.direction for one in theirs] == ["sent", "received"]
@@ -80,7 +80,7 @@ def test_looking_is_no_access_but_is_written_down(link: Link, people: dict[str, 
     journey(link, people)
     with link.at("sichuan"):
         for _ in range(3):
-            assert len(queries.accesses(people["sichuan"])) == 2
+            assert len(queries.used(people["sichuan"]).accesses) == 2
         assert Log.objects.filter(service="own_data").exists()
         assert Reveal.objects.filter(person=people["sichuan"], purpose="own_data", actor="sichuan/portal").count() >= 3
 
@@ -89,7 +89,7 @@ def test_when_the_link_is_down_our_part_is_shown_and_said_to_be_a_part(link: Lin
     journey(link, people)
     link.up = False
     with link.at("sichuan"):
-        found = queries.accesses(people["sichuan"])
+        found = queries.used(people["sichuan"]).accesses
     assert len(found) == 2 and {one.there for one in found} == {None}
 
 
@@ -97,7 +97,7 @@ def test_what_only_the_other_side_logged_is_shown_as_such(link: Link, people: di
     with link.at("sichuan"):
         id = send(people["sichuan"], ("application",))
         link.arrive(bytes(Outbox.objects.get(pk=id).envelope))  # then this node lost its log's last rows
-        (one,) = queries.accesses(people["sichuan"])
+        (one,) = queries.used(people["sichuan"]).accesses
     assert (one.message_id, one.here, one.there, one.direction) == (id, False, True, "sent")
 
 
@@ -107,7 +107,7 @@ def test_a_refused_message_is_no_access(link: Link, people: dict[str, UUID]) -> 
         message = link_message(id)
         log(logs.SENT, message)
         log(logs.ANSWER_RECEIVED, message, status=403, code="not_granted")
-        assert queries.accesses(people["sichuan"]) == []
+        assert queries.used(people["sichuan"]).accesses == []
 
 
 def link_message(id: UUID) -> envelope.Envelope:
@@ -120,7 +120,7 @@ def test_a_busy_answer_does_not_hide_what_arrived_later(link: Link, people: dict
         log(logs.SENT, link_message(id))
         log(logs.ANSWER_RECEIVED, link_message(id), status=503, code="busy")
         link.deliver()
-        assert [one.message_id for one in queries.accesses(people["sichuan"])] == [id]
+        assert [one.message_id for one in queries.used(people["sichuan"]).accesses] == [id]
 
 
 def test_nobody_known_and_nothing_logged_are_one_answer(link: Link, people: dict[str, UUID]) -> None:

@@ -51,7 +51,7 @@ def test_both_logs_show_it_under_the_consent(link: Link, person: UUID) -> None:
     with link.at("sichuan"):
         consent = agreed(person)
         known_facts.fetch(person, consent=consent)
-        (access,) = queries.accesses(person)
+        (access,) = queries.used(person).accesses
     assert access.basis == (f"consent:{consent.id}",) and access.fields == ("person",)
     assert access.here and access.there and access.from_agency == "sichuan/hrss"
 

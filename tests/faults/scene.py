@@ -386,7 +386,7 @@ class Journey:
     def _accesses(self) -> list[dict[str, Any]] | None:
         """Who used the resident's data, None while the other node can't be asked."""
         _, shown = self.resident.insist("GET", "/api/accesses")
-        ours = [one for one in shown if one["service"] == PENSION]
+        ours = [one for one in shown["accesses"] if one["service"] == PENSION]
         return None if any(one["there"] is None for one in ours) else ours
 
     def paid_once(self) -> None:

@@ -59,8 +59,9 @@ def test_both_sides_work_on_while_the_link_is_cut(scene: Scene) -> None:
     for node in NODES:
         quick(scene.clerk(node), f"/api/cases/{whole.case}")
         until(f"letters wait at {node}", lambda node=node: queued(scene, node) >= 2)  # type: ignore[misc]
-    _, accesses = whole.resident.ask("GET", "/api/accesses")
-    assert [one["there"] for one in accesses if one["service"] == PENSION] == [None]  # said, not guessed
+    _, used = whole.resident.ask("GET", "/api/accesses")
+    assert [one["there"] for one in used["accesses"] if one["service"] == PENSION] == [None]  # said, not guessed
+    assert used["there"] is False
     assert scene.value("sichuan", "SELECT state FROM cases_case WHERE id = %s", whole.case) == "requested"
     assert scene.value("chongqing", "SELECT count(*) FROM cases_case WHERE id = %s", new.case) == 0
     assert scene.log("sichuan") and scene.log("chongqing")

@@ -1,27 +1,32 @@
-"""`make shots`: pictures of every page, from two live nodes with a pension under way, into shots/ (not kept in git).
+"""`make shots`: pictures of every page there is (visits.PAGES), from two live nodes with cases under way, into shots/ (not kept in git).
 
-Each page at 375 and 1280 px in Chinese and English; six of them also dark, in large text, printed, and at 320 px.
+Each page at 375 and 1280 px in Chinese and English; six of them also dark, in large text, at 320 px, and all of them printed.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import django
 from browser import Person, Town
 from playwright.sync_api import sync_playwright
-from test_pension_browser import apply
 
 from live import Pair
 
 OUT = Path(__file__).resolve().parents[2] / "shots"
 SIX = ("home", "guide", "apply", "tracker", "worklist", "office")
 WIDTHS = (375, 1280)
+ROLES = ("public", "resident", "clerk", "office", "officer")  # as whom a page is taken: the first who may open it
+CHART = 10_000  # milliseconds for a chart to be drawn; a table that has none is not marked as one
+
+Shot = tuple[str, str, str, str]  # name, node, user, address
 
 
 class Camera:
     """Takes a page in one form: language, width, and what else is different."""
 
-    def __init__(self, town: Town, pages: list[tuple[str, str, str, str]]) -> None:
+    def __init__(self, town: Town, pages: list[Shot]) -> None:
         self.town, self.pages = town, pages
 
     def take(self, tag: str, *, width: int, language: str = "zh-hans", large: bool = False, **options: Any) -> None:
@@ -37,14 +42,37 @@ class Camera:
                 person.open(path)
                 for chart in person.page.locator("[data-chart]").all() if not media else ():
                     chart.scroll_into_view_if_needed()
-                    person.page.wait_for_timeout(400)  # to be drawn, if there is anything to draw
+                    chart.locator(".chart canvas").wait_for(timeout=CHART)
                 person.page.evaluate("scrollTo(0, 0)")
                 person.page.screenshot(path=OUT / f"{name}-{tag}.png", full_page=True)
                 print(f"{name}-{tag}.png", flush=True)
 
 
-def under_way(town: Town) -> tuple[str, str, str, str]:
+def everything(town: Town) -> list[Shot]:
+    """Every page with something on it, and some of them once more as they look later on."""
+    from visits import LED_ON, MORE, NOBODY, NODE, NOWHERE, PAGES, Scene
+
+    from chuanyu.identity.access import ACCESS
+
+    scene = Scene(town)
+    shots = [("not-found", NODE, "", NOWHERE)]
+    for page in PAGES:
+        role = next((r for r in ROLES if r in ACCESS[page] and r not in LED_ON.get(page, NOBODY)[0]), "")
+        if role:
+            shots.append((short(page), NODE, scene.users[role], scene.address(page)))
+    for _, pages in MORE.items():
+        shots += [(f"{short(page)}-{who}", NODE, scene.users[who], scene.address(page)) for who, page in pages]
+    return [*shots, *under_way(town), *settled(town)]
+
+
+def short(page: str) -> str:
+    return page.removeprefix("portal:").removeprefix("account_").replace("_", "-")
+
+
+def under_way(town: Town) -> list[Shot]:
     """Two residents and their cases: one done, one lying at the other side."""
+    from test_pension_browser import apply
+
     first, second = town.resident(), town.resident()
     cases = []
     for user, whole in ((first, True), (second, False)):
@@ -55,11 +83,39 @@ def under_way(town: Town) -> tuple[str, str, str, str]:
             step(town, "chongqing", case, reference)
             step(town, "sichuan", case, reference)
         cases.append(case)
-    with town.person("sichuan", second) as resident:
-        resident.open("/accesses/")
     with town.person("chongqing", "clerk-hrss") as clerk:
         arrived(clerk, cases[1])
-    return first, cases[0], second, cases[1]
+    return [
+        ("tracker-waiting", "sichuan", second, f"/cases/{cases[1]}/"),
+        ("tracker-done", "sichuan", first, f"/cases/{cases[0]}/"),
+        ("accesses-done", "sichuan", first, "/accesses/"),
+        ("workspace-waiting", "chongqing", "clerk-hrss", f"/counter/{cases[1]}/"),
+        ("workspace-done", "sichuan", "clerk-hrss", f"/counter/{cases[0]}/"),
+    ]
+
+
+def settled(town: Town) -> list[Shot]:
+    """A visit at the cashier's, computed and not yet paid: the patient's bill."""
+    from test_money_browser import CHRONIC, ask
+
+    from chuanyu.core.catalogue import catalogue
+    from chuanyu.core.ids import uuid7
+
+    steps = catalogue()[CHRONIC].examples["journeys"][0]["steps"]
+    user = town.resident(CHRONIC)
+    with town.person("sichuan", user) as patient:
+        filed = {"id": str(uuid7()), "service": CHRONIC, "documents": steps[0]["with"]}
+        case = ask(patient, "/api/cases", filed)
+        with town.person("sichuan", "clerk-nhsa") as clerk:
+            billed = {"expects": case["sequence"], "documents": steps[1]["with"]}
+            ask(clerk, f"/api/cases/{case['case']}/acts/bill", billed)
+            clerk.open("/counter/cashier/")
+            clerk.until("it is computed", lambda text: case["reference"] in text and "等您结算" in text)
+    return [
+        ("tracker-bill", "sichuan", user, f"/cases/{case['case']}/"),
+        ("bill", "sichuan", user, f"/cases/{case['case']}/bills/settlement/"),
+        ("cashier-bill", "sichuan", "clerk-nhsa", f"/counter/cashier/?case={case['case']}"),
+    ]
 
 
 def step(town: Town, node: str, case: str, reference: str) -> None:
@@ -76,57 +132,21 @@ def arrived(clerk: Person, case: str) -> None:
 
 
 def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chuanyu.node.settings")  # the addresses of pages
+    django.setup()
     OUT.mkdir(exist_ok=True)
     with Pair() as pair, sync_playwright() as playwright:
         print("starting two nodes …", flush=True)
         pair.start()
         town = Town(playwright, pair)
-        pair.command("sample", "history", "--count", "3000", "--at", "chongqing")  # for figures and charts
-        first, done, second, waiting = under_way(town)
-        third = town.resident()
-        pages = [
-            ("home", "sichuan", "", "/"),
-            ("services", "sichuan", "", "/services/"),
-            ("guide", "sichuan", "", "/services/pension_transfer/"),
-            ("plan", "sichuan", "", "/plan/"),
-            ("agency", "sichuan", "", "/agency/"),
-            ("documents", "sichuan", "", "/agency/documents/"),
-            ("document", "sichuan", "", "/agency/documents/pension_transfer/account_record/"),
-            ("api", "sichuan", "", "/agency/api/"),
-            ("grants", "chongqing", "officer-hrss", "/agency/grants/"),
-            ("keys", "chongqing", "officer-hrss", "/agency/keys/"),
-            ("levels", "chongqing", "officer-hrss", "/agency/levels/"),
-            ("messages", "chongqing", "officer-hrss", "/agency/messages/"),
-            ("design", "sichuan", "", "/design/"),
-            ("sign-in", "sichuan", "", "/accounts/login/"),
-            ("not-found", "sichuan", "", "/nowhere/"),
-            ("apply", "sichuan", third, "/services/pension_transfer/apply/"),
-            ("tracker", "sichuan", second, f"/cases/{waiting}/"),
-            ("tracker-done", "sichuan", first, f"/cases/{done}/"),
-            ("withdraw", "sichuan", second, f"/cases/{waiting}/acts/withdraw/"),
-            ("my-cases", "sichuan", first, "/cases/"),
-            ("accesses", "sichuan", first, "/accesses/"),
-            ("worklist", "chongqing", "clerk-hrss", "/counter/"),
-            ("workspace", "chongqing", "clerk-hrss", f"/counter/{waiting}/"),
-            ("person", "chongqing", "clerk-hrss", "/counter/person/"),
-            ("slip", "chongqing", "clerk-hrss", f"/counter/{waiting}/slip/"),
-            ("shift", "chongqing", "clerk-hrss", "/counter/today/"),
-            ("office", "chongqing", "office", "/office/"),
-            ("overdue", "chongqing", "office", "/office/overdue/"),
-            ("letters", "chongqing", "office", "/office/letters/"),
-            ("scorecards", "chongqing", "office", "/office/services/"),
-            ("scorecard", "chongqing", "office", "/office/services/pension_transfer/"),
-            ("flows", "chongqing", "office", "/office/flows/"),
-            ("report", "chongqing", "office", "/office/report/"),
-        ]
-        camera = Camera(town, pages)
+        camera = Camera(town, everything(town))
         for width in WIDTHS:
-            for language, short in (("zh-hans", "zh"), ("en", "en")):
-                camera.take(f"{short}-{width}", width=width, language=language)
+            for language, tag in (("zh-hans", "zh"), ("en", "en")):
+                camera.take(f"{tag}-{width}", width=width, language=language)
         camera.take("dark", width=1280, color_scheme="dark", only=SIX)
         camera.take("large", width=375, large=True, only=SIX)
         camera.take("320", width=320, only=SIX)
-        camera.take("print", width=794, media="print", only=SIX)
+        camera.take("print", width=718, media="print")
         for fault in sorted(set(town.faults)):
             print(f"FAULT {fault}")
         return 1 if town.faults else 0

@@ -123,12 +123,14 @@ def fits(person: Person, width: int) -> list[str]:
     """Whether the page is as wide as its window, as it is and in the large form, whose one difference is this attribute."""
     wrong, page = [], person.page
     for size in ("", "large"):
-        room, small = page.evaluate(FITS, size)
+        room, small, upright = page.evaluate(FITS, size)
         wrong += [f"{page.url}: {room} wide at {width} {size}"] if room > width else []
         wrong += [f"{page.url} at {width}: {each}" for each in small]
+        wrong += [f"{page.url} at {width} {size}: no room for “{each}”" for each in upright]
     return wrong
 
 
+# words that stand on top of each other; and of
 # buttons, fields and links that stand alone (a link within a sentence may be as small as its words: WCAG 2.2, 2.5.8)
 FITS = """size => {
   const root = document.documentElement, was = root.dataset.size;
@@ -140,8 +142,13 @@ FITS = """size => {
     .map(e => [e, (e.type == 'checkbox' || e.type == 'radio' ? e.closest('.choice') : e).getBoundingClientRect()])
     .filter(([e, box]) => Math.round(box.height) < 44 && !e.closest('.crumbs'))
     .map(([e, box]) => e.outerHTML.slice(0, 60) + ' ' + box.height);
+  const upright = [...document.querySelectorAll('main *')]
+    .filter(e => !e.children.length && e.checkVisibility() && (e.innerText ?? '').trim().length > 5 && !e.closest('.unseen'))
+    .map(e => [e, e.getBoundingClientRect(), parseFloat(getComputedStyle(e).fontSize)])
+    .filter(([e, box, em]) => box.width && box.width < 3 * em && box.height > 5 * em)
+    .map(([e]) => e.innerText.trim().slice(0, 40));
   if (was) root.dataset.size = was; else delete root.dataset.size;
-  return [room, small];
+  return [room, small, upright];
 }"""
 
 

@@ -10,6 +10,9 @@ from visits import Scene
 WIDE = """[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 719)
   .slice(0, 6).map(e => `${e.tagName} ${e.className} ${e.innerText.slice(0, 20)}`)"""
 
+BROKEN = """[...document.querySelectorAll('main td.num > *, main td.tight > *, main .tag')]
+  .filter(e => e.checkVisibility() && e.getClientRects().length > 1).slice(0, 6).map(e => e.innerText)"""
+
 
 @pytest.fixture
 def someone(scene: Scene) -> tuple[str, str]:
@@ -68,6 +71,7 @@ def test_six_pages_on_paper(town: Town, someone: tuple[str, str]) -> None:
             found += [f"{path}: {shown} things that paper has no use for"] if shown else []
             room = page.evaluate("document.documentElement.scrollWidth")
             found += [f"{path} is {room} wide: {page.evaluate(WIDE)}"] if room > 718 else []
+            found += [f"{path}: “{each}” is broken" for each in page.evaluate(BROKEN)]
             assert page.inner_text("h1")
     assert not found, "\n".join(found)
 
@@ -93,6 +97,16 @@ def test_a_chart_is_drawn_from_its_table_when_it_comes_into_view(town: Town, som
         office.page.wait_for_selector("#months .chart canvas")
         assert [url for url in asked if "echarts" in url]
         assert office.page.locator("#months table").is_visible()
+
+
+def test_no_empty_box_stands_where_a_chart_could_not_be_fetched(town: Town, someone: tuple[str, str]) -> None:
+    with town.person("sichuan", "office") as office:
+        office.page.route("**/echarts*", lambda route: route.fulfill(status=404))
+        office.open("/office/services/pension_transfer/")
+        with office.page.expect_response("**/echarts*"):
+            office.page.locator("#months").scroll_into_view_if_needed()
+        office.page.wait_for_timeout(200)
+        assert office.page.locator("#months table").is_visible() and not office.page.locator(".chart").count()
 
 
 def test_a_table_is_sorted_by_keyboard(town: Town, someone: tuple[str, str]) -> None:

@@ -17,8 +17,10 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.ids import uuid7
 from chuanyu.exchange import log as logs
 from chuanyu.exchange.envelope import Envelope
-from chuanyu.node.api import api
+from chuanyu.exchange.grants import CASE_ACTIONS, CLEARING_ACTIONS, FILE_ACTIONS
+from chuanyu.node.api import api, meaning, meanings
 from chuanyu.portal.agency import reference
+from chuanyu.portal.agency.mine import ACTIONS
 from link import log
 
 pytestmark = pytest.mark.django_db
@@ -213,3 +215,18 @@ def test_no_line_of_the_compact_is_left_in_keys(house: None, staff: Staff, langu
     page = read(clerk.get("/agency/grants/"))
     said = [dd.text for dd in page.one("main").all("dd")]
     assert said and not [text for text in said if re.search(r"_|/|^consent$", text)], said
+
+
+def test_every_field_of_every_structure_has_words_in_both_languages(house: None, client: Client) -> None:
+    document = api.get_openapi_schema(path_prefix="/api/")
+    fields = {(name, field): each for name, schema in document["components"]["schemas"].items()
+              for field, each in schema.get("properties", {}).items()}  # fmt: skip
+    assert not [f"{name}.{field}: a line in node/fields.yaml" for (name, field) in fields if not meaning(name, field)]
+    used = {key for name, field in fields for key in (f"{name}.{field}", field)}
+    assert not set(meanings()) - used
+    page = read(client.get("/agency/api/")).text
+    assert "这一步最迟哪天办完" in page and "谁打开过" in page
+
+
+def test_every_action_of_a_grant_has_words() -> None:
+    assert set(CASE_ACTIONS + CLEARING_ACTIONS + FILE_ACTIONS) <= set(ACTIONS)

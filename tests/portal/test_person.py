@@ -204,3 +204,7 @@ def test_the_person_reads_who_looked_at_them_and_what_for(clerk: Client, filed: 
         assert said in page.one("main").text, said
     assert f"/cases/{filed}/" in [a.get("href") for a in page.one("main").all("a")]
     assert "clerk-hrss" not in page.text and "对方未答" not in page.text
+    told = resident.get("/api/accesses").json()  # a program is told the same
+    assert told["looks"] and {one["agency"] for one in told["looks"]} == {"chongqing/hrss"}
+    assert {"counter.follow", "pension_transfer"} <= {one["purpose"] for one in told["looks"]}
+    assert "clerk-hrss" not in str(told) and told["there"] in (True, False)

@@ -105,3 +105,9 @@ def test_the_language_is_chosen_without_a_script(house: None, client: Client) ->
     answer = client.post("/language", {"language": "en", "next": "/plan/"})
     assert answer.headers["Location"] == "/plan/"
     assert "The action plan" in read(client.get("/plan/")).text
+
+
+def test_codes_of_a_service_are_read_in_its_own_words(house: None, client: Client) -> None:
+    wallet = client.get("/services/family_wallet/").content.decode()
+    assert "配偶、父母、子女" in wallet and "spouse" not in wallet
+    assert "就高" in client.get("/services/gaozhu_pilot/").content.decode()

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from chuanyu.cases import figures
+from chuanyu.cases.models import Case
 from chuanyu.core import days
 from chuanyu.core.service import Promise
 from chuanyu.delivery.models import Rating
@@ -177,6 +178,9 @@ def test_who_holds_what(write: Write) -> None:
     write(3, state="applied")
     (holder,) = figures.holders()
     assert (holder.agency, holder.open, holder.late) == (f"{here()}/hrss", 3, 0)
+    Case.objects.filter(pk=Case.objects.values("pk")[:1]).update(due=days.today() + timedelta(days=3))
+    (holder,) = figures.holders()
+    assert holder.late == 0 and holder.first == days.today() + timedelta(days=3)
 
 
 def test_satisfaction_says_only_what_the_counts_say(db: None) -> None:

@@ -60,12 +60,12 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies with an agency now: `open` cases, `late` of them past their term, the oldest of which was due on `oldest`."""
+    """What lies with an agency now: `open` cases, `late` of them past their term; the first of all is or was due on `first`."""
 
     agency: str
     open: int
     late: int
-    oldest: date | None
+    first: date | None
 
 
 _LOCAL = "({} AT TIME ZONE 'Asia/Shanghai')"
@@ -162,8 +162,8 @@ def holders() -> list[Holder]:
     """With whom the open cases lie now, at either node, as far as this one knows; whoever is latest first."""
     late = Q(due__lt=days.today())
     rows = Case.objects.filter(final=False).values_list("owner")
-    found = rows.annotate(open=Count("pk"), late=Count("pk", filter=late), oldest=Min("due", filter=late))
-    held = [Holder(agency=a, open=n, late=x, oldest=due) for a, n, x, due in found.order_by()]
+    found = rows.annotate(open=Count("pk"), late=Count("pk", filter=late), first=Min("due"))
+    held = [Holder(agency=a, open=n, late=x, first=due) for a, n, x, due in found.order_by()]
     return sorted(held, key=lambda one: (-one.late, -one.open, one.agency))
 
 

@@ -40,11 +40,6 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
     there: bool
 
 
-def accesses(person: UUID) -> list[Access]:
-    """The documents alone; see `used`."""
-    return used(person).accesses
-
-
 def used(person: UUID) -> Used:
     """Our own log and vault, and the other node's answer about its own. Messages are put together by their id.
 

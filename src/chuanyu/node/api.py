@@ -1,7 +1,10 @@
 """The node's API: the routers of the capabilities under one address, described by one OpenAPI document."""
 
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import yaml
 from ninja import NinjaAPI
 
 from chuanyu.cases.api import refused
@@ -29,7 +32,23 @@ class Api(NinjaAPI):
                     words = operation.get("x-parameters", {}).get(parameter["name"])
                     if words:
                         parameter["description"] = words["en"]
+        for name, schema in known.items():
+            for field, property_ in schema.get("properties", {}).items():
+                if words := meaning(name, field):
+                    property_ |= {"title": words["zh"], "description": words["en"]}
         return document
+
+
+@cache
+def meanings() -> dict[str, dict[str, str]]:
+    """fields.yaml: `field` or `Structure.field` → {zh, en}."""
+    found: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "fields.yaml").read_text())
+    return found
+
+
+def meaning(structure: str, field: str) -> dict[str, str] | None:
+    """What a field of a structure means, or None where nobody has said."""
+    return meanings().get(f"{structure}.{field}") or meanings().get(field)
 
 
 api = Api(

@@ -183,7 +183,7 @@ class Tour:
 
     def _accesses(self, service: Service, journey: dict[str, Any], resident: dict[str, Any], expected: int) -> None:
         visitor = self._resident(journey["steps"][0]["at"], resident)
-        found = [a for a in visitor.get("/api/accesses") if a["service"] == service.key]
+        found = [a for a in visitor.get("/api/accesses")["accesses"] if a["service"] == service.key]
         if len(found) != expected:
             raise Lost(f"{len(found)} accesses in the person's view, not {expected}")
 

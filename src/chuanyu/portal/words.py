@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -12,6 +13,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext
 
 from chuanyu.core import days, divisions
+from chuanyu.core.catalogue import catalogue
+from chuanyu.core.documents import Choice
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.watch.suppression import Shown
@@ -175,10 +178,11 @@ def money(value: Any) -> str:
         return str(value)
 
 
-def amount(value: Any, unit: str) -> str:
-    """A value with its unit, as a sentence carries it: 12%, 1,650.00 元, 15 个工作日."""
+def amount(value: Any, unit: str, service: Service | None = None) -> str:
+    """A value with its unit, as a sentence carries it: 12%, 1,650.00 元, 15 个工作日; codes in the service's own words."""
     if isinstance(value, tuple | list):
-        return gettext("、").join(place_name(str(v)) for v in value)
+        known = _choices(service.key, service.hash) if service else {}
+        return gettext("、").join(say(known[v]) if v in known else place_name(str(v)) for v in value)
     if unit == "CNY":
         return gettext("%(amount)s 元") % {"amount": money(value)}
     if unit == "ratio":
@@ -190,6 +194,15 @@ def amount(value: Any, unit: str) -> str:
     if unit in UNITS:
         return f"{value} {say(UNITS[unit])}" if language().startswith("en") else f"{value} {UNITS[unit].zh}"
     return str(value)
+
+
+@lru_cache(maxsize=256)
+def _choices(key: str, _hash: str) -> dict[str, Text]:
+    """What the choices of a service's documents are called, by their values."""
+    found = catalogue().get(key)
+    modules = {spec.cls.__module__ for spec in found.documents.values()} if found else set()
+    kinds = [kind for name in sorted(modules) for kind in vars(sys.modules[name]).values() if isinstance(kind, type)]
+    return {str(one): one.text for kind in kinds if issubclass(kind, Choice) for one in kind}
 
 
 def count(shown: Shown) -> str:

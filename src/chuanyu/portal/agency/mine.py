@@ -30,6 +30,14 @@ ACTIONS = {
     "case.attachment": Text("送附件", "send files"),
     "case.request": Text("请对方办一步", "ask the other side for a step"),
     "returned": Text("退回对方的报文", "return a message"),
+    "clearing.window": Text("送清算期的签字", "send a window's signature"),
+    "clearing.difference": Text("核对清算差异", "settle a difference between the books"),
+    "clearing.order": Text("告知支付单的进展", "tell how a payment order stands"),
+    "clearing.prepaid": Text("告知预付金的变动", "tell how a prepayment changed"),
+    "clearing.page": Text("送一页记录", "send a page of rows"),
+    "clearing.page_answer": Text("答复哪些记录收下了", "answer which rows were accepted"),
+    "clearing.rows": Text("核对一期的记录", "compare the rows of a period"),
+    "clearing.row_adjusted": Text("告知调整了的记录", "tell of a row that was adjusted"),
     "known_facts": Text("凭本人同意调取已知信息", "fetch what is known, on the person's consent"),
     "own_data": Text("问本人数据的使用记录", "ask who used a person's data"),
 }
@@ -119,7 +127,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     refused, service = request.GET.get("refused") == "1", word(request.GET.get("service", ""))
     known = catalogue()
     rows = [
-        (one, _other(one.to_agency if one.sent else one.from_agency), _name(one.service), _action(one.action),
+        (one, _other(one.to_agency if one.sent else one.from_agency), service_said(one.service), action_said(one.action),
          _papers(one.service, one.fields), _bases(one.service, one.basis))
         for one in exchange.last_messages(_key(request), refused=refused, service=service, limit=SHOWN)
     ]  # fmt: skip
@@ -160,7 +168,7 @@ def _line(grant: Grant, other: str) -> Line:
     return Line(
         grant.id,
         _other(other),
-        [_action(action) for action in grant.actions],
+        [action_said(action) for action in grant.actions],
         _bases(grant.service, grant.basis),
         _papers(grant.service, grant.fields),
     )
@@ -171,12 +179,12 @@ def _other(key: str) -> Text:
     return PORTALS.get(key) or agency_name(key)
 
 
-def _name(service: str) -> Text:
+def service_said(service: str) -> Text:
     known = catalogue().get(service)
     return known.name if known else BUILT_IN.get(service, Text(service, service))
 
 
-def _action(action: str) -> Text:
+def action_said(action: str) -> Text:
     return ACTIONS.get(action, Text(action, action))
 
 

@@ -125,7 +125,7 @@ def _operation(document: dict[str, Any], path: str, method: str, found: dict[str
             Part(each["name"], _type(each.get("schema", {})), each.get("required", False), _says(found, each["name"]))
             for each in found.get("parameters", ())
         ],
-        body=[replace(part, says=_says(found, part.name)) for part in _parts(body)],
+        body=[replace(part, says=_says(found, part.name) or part.says) for part in _parts(body)],
         body_name=name,
         answer=_type(answer) if answer else (("JSON", ""),),
         example=_example(method, path, found.get("x-sent")),
@@ -148,7 +148,15 @@ def _roles(path: str, fewer: list[str] | None) -> list[Text]:
 
 def _parts(schema: dict[str, Any]) -> list[Part]:
     required = set(schema.get("required", ()))
-    return [Part(name, _type(each), name in required) for name, each in schema.get("properties", {}).items()]
+    return [
+        Part(
+            name,
+            _type(each),
+            name in required,
+            Text(each["title"], each["description"]) if "description" in each else None,
+        )
+        for name, each in schema.get("properties", {}).items()
+    ]
 
 
 def _type(schema: dict[str, Any]) -> Words:

@@ -17,7 +17,7 @@ from chuanyu.core import days
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
 from chuanyu.identity.queries import looks
-from chuanyu.portal import purposes
+from chuanyu.portal import purposes, words
 from chuanyu.portal.tables import harmless
 from chuanyu.portal.templatetags.portal import outcome_words
 from chuanyu.portal.words import say
@@ -52,7 +52,7 @@ def shift(request: HttpRequest) -> HttpResponse:
         "lines": _lines(done),
         "cases": len({each.case for each in done}),
         "looks": [(purposes.said(purpose), people) for purpose, people in looks(who, since, since + timedelta(days=1))],
-        "crumbs": [("", Text("当日小结", "The day's work"))],
+        "crumbs": [("", Text("今天办的", "Today's work") if day == today else Text(*(words.day(day),) * 2))],
     }
     return render(request, "portal/counter/shift.html", context)
 

@@ -169,8 +169,8 @@ def late(found: Iterable[Holder]) -> Table:
     return Table(
         key="late",
         caption=_("有逾期办件的单位"),
-        columns=(Column("agency", _("单位")), Column("oldest", _("最早的期限"), "tight")),
-        rows=[[_agency(one.agency), tables.day(one.oldest)] for one in found if one.late],
+        columns=(Column("agency", _("单位")), Column("first", _("最早的期限"), "tight")),
+        rows=[[_agency(one.agency), tables.day(one.first)] for one in found if one.late],
         quiet=True,
     )
 
@@ -184,14 +184,14 @@ def holders(found: Iterable[Holder]) -> Table:
             Column("agency", _("单位")),
             Column("open", _("在办"), "num"),
             Column("late", _("逾期"), "num"),
-            Column("oldest", _("最早的期限"), "tight"),
+            Column("first", _("最早的期限"), "tight"),
         ),
         rows=[
             [
                 _agency(one.agency),
                 tables.number(one.open),
                 tables.number(one.late),
-                tables.day(one.oldest),
+                tables.day(one.first) if one.first else Cell(gettext("没有期限")),
             ]
             for one in found
         ],

@@ -13,6 +13,7 @@ from chuanyu.exchange.errors import ExchangeError
 from chuanyu.identity.access import actor
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import words
+from chuanyu.portal.agency.mine import action_said, service_said
 
 
 def letters(request: HttpRequest) -> HttpResponse:
@@ -22,7 +23,14 @@ def letters(request: HttpRequest) -> HttpResponse:
         return _mend(request)
     context = {
         "letters": [
-            (one, agency_name(one.from_agency), agency_name(one.to_agency)) for one in queries.dead_letters(mine)
+            (
+                one,
+                agency_name(one.from_agency),
+                agency_name(one.to_agency),
+                service_said(one.service),
+                action_said(one.action),
+            )
+            for one in queries.dead_letters(mine)
         ],
         "link": queries.link_state(),
         "crumbs": [("", Text("未送达的消息", "Undelivered messages"))],

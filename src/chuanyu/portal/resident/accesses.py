@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext
 
 from chuanyu.cases import queries as cases
@@ -19,6 +20,7 @@ from chuanyu.identity.here import here
 from chuanyu.identity.looks import Look
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import purposes, words
+from chuanyu.portal.resident.me import ME
 
 SHOWN = 100  # lines of looks on the page
 PERSON = Text("您的受托人，或您邀请的受托人", "Somebody you asked to act for you")
@@ -59,7 +61,7 @@ def accesses(request: HttpRequest) -> HttpResponse:
         "seen": [_seen(look) for look in used.looks[:SHOWN]],
         "more": len(used.looks) > SHOWN,
         "missing": not used.there,
-        "crumbs": [("", Text("谁用过我的数据", "Who used my data"))],
+        "crumbs": [(reverse("portal:me"), ME), ("", Text("谁用过我的数据", "Who used my data"))],
     }
     return render(request, "portal/resident/accesses.html", context)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
@@ -15,6 +16,7 @@ from chuanyu.identity import consents
 from chuanyu.identity.access import actor
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal.known import field_titles
+from chuanyu.portal.resident.me import ME
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "standing": [line for line in lines if line.view.status == "in_force"],
         "ended": [line for line in lines if line.view.status != "in_force"],
-        "crumbs": [("", Text("我的同意", "My consents"))],
+        "crumbs": [(reverse("portal:me"), ME), ("", Text("我的同意", "My consents"))],
     }
     return render(request, "portal/resident/consents.html", context)
 

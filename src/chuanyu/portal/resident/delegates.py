@@ -22,6 +22,7 @@ from chuanyu.identity.access import act_for, act_for_oneself, actor
 from chuanyu.identity.delegations import DelegationError, DelegationView, Relation
 from chuanyu.portal import forms
 from chuanyu.portal.errors import problems
+from chuanyu.portal.resident.me import ME
 from chuanyu.portal.words import CHAPTERS, say
 
 FORM = "offer"
@@ -73,7 +74,7 @@ def delegates(request: HttpRequest) -> HttpResponse:
         "received": [
             _line(view) for view in (delegations.received(who.person, by=who.id) if alone and who.person else [])
         ],
-        "crumbs": [("", DELEGATES)],
+        "crumbs": [(reverse("portal:me"), ME), ("", DELEGATES)],
     }
     return render(request, "portal/resident/delegates.html", context)
 
@@ -146,7 +147,11 @@ def _form(request: HttpRequest, typed: dict[str, str], chosen: list[str], errors
         "chosen": chosen,
         "services_error": next((say(e.message) for e in errors if e.path == "services"), ""),
         "problems": problems(errors),
-        "crumbs": [(reverse("portal:delegates"), DELEGATES), ("", Text("请人代办", "Let somebody act for me"))],
+        "crumbs": [
+            (reverse("portal:me"), ME),
+            (reverse("portal:delegates"), DELEGATES),
+            ("", Text("请人代办", "Let somebody act for me")),
+        ],
     }
     return render(request, "portal/resident/offer.html", context, status=422 if errors else 200)
 

@@ -42,8 +42,8 @@ class Sides:
         return next((value for value in self.values.values() if value), None)
 
     @property
-    def columns(self) -> list[tuple[str, str]]:
-        return [(n, words.amount(v.value, self.parameter.unit) if v else "—") for n, v in self.values.items()]
+    def columns(self) -> list[tuple[str, Any]]:
+        return [(n, v.value if v else None) for n, v in self.values.items()]
 
 
 @dataclass(frozen=True)

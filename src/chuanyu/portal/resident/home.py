@@ -7,6 +7,8 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Service
 from chuanyu.portal import finding, words
 
+FIRST = 8  # services on the first page: two rows of four, four of two
+
 
 def home(request: HttpRequest) -> HttpResponse:
     services = _everything()
@@ -14,9 +16,9 @@ def home(request: HttpRequest) -> HttpResponse:
         request,
         "portal/resident/home.html",
         {
-            "services": services[:6],
+            "services": services[:FIRST],
             "count": len(services),
-            "lives": finding.lives(services),
+            "lives": sorted(finding.lives(services), key=lambda life: not life.count),  # what can be done comes first
         },
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from chuanyu.cases import own, queries
 from chuanyu.cases.views import RowView
@@ -16,7 +17,7 @@ from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
 from chuanyu.portal import river
 
-ME = Text("我的", "Mine")
+ME = Text("我的", "Me")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,11 @@ def _opened(request: HttpRequest) -> bool:
 
 def papers(request: HttpRequest) -> HttpResponse:
     """Certificates, levels and credits carried over the border. There are none until the first is issued."""
-    return render(request, "portal/resident/papers.html", {"crumbs": [("", Text("我的证照", "My papers"))]})
+    return render(
+        request,
+        "portal/resident/papers.html",
+        {"crumbs": [(reverse("portal:me"), ME), ("", Text("我的证照", "My papers"))]},
+    )
 
 
 def to_rate(rows: list[RowView]) -> list[tuple[RowView, str]]:

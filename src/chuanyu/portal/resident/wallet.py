@@ -20,6 +20,7 @@ from chuanyu.core.money import Money
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
 from chuanyu.portal import tables, words
+from chuanyu.portal.resident.me import ME
 from chuanyu.portal.tables import CSV, Cell, Column, Table
 
 MONEY = Text("我的资金", "My money")
@@ -36,7 +37,7 @@ def money(request: HttpRequest) -> HttpResponse:
         for unit in dict.fromkeys(each.unit for each in posted)
     }
     context = {
-        "crumbs": [("", MONEY)],
+        "crumbs": [(reverse("portal:me"), ME), ("", MONEY)],
         "wallet": purses.wallet(who),
         "incoming": purses.incoming(who),
         "services": catalogue(),
@@ -62,7 +63,7 @@ def purse(request: HttpRequest, service: str, unit: str) -> HttpResponse:
         "entries": entries,
         "older": f"{round(before[0].timestamp() * 1_000_000)}.{before[1]}" if before else "",
         "is_first": "before" not in request.GET,
-        "crumbs": [(reverse("portal:money"), MONEY), ("", mine.name)],
+        "crumbs": [(reverse("portal:me"), ME), (reverse("portal:money"), MONEY), ("", mine.name)],
     }
     return render(request, "portal/resident/purse.html", context)
 

@@ -44,7 +44,7 @@
       type: "category",
       data: rows.map((row) => row.name),
       inverse: lying,
-      axisLabel: { ...text, hideOverlap: true, ...(lying ? { width: Math.min(12 * rem(), box.clientWidth * 0.36), overflow: "truncate" } : {}) },
+      axisLabel: { ...text, hideOverlap: true, ...(lying ? { width: Math.min(22 * rem(), box.clientWidth * 0.42), overflow: "break", lineHeight: 1.25 * size } : {}) },
       axisLine: { lineStyle: { color: token("line-strong") } },
       axisTick: { show: false },
     };
@@ -86,12 +86,14 @@
   const draw = async (box) => {
     const rows = read(box);
     if (!rows.some((row) => row.values.some((value) => value))) return;
+    const library = await echarts().catch(() => null);
+    if (!library) return; // the table says it all
     const canvas = document.createElement("div");
     canvas.className = "chart";
     canvas.setAttribute("aria-hidden", "true"); // the table below says the same
     if (box.dataset.lying !== undefined) canvas.style.height = `${Math.max(8, 3 + rows.length * (1.25 + 1.5 * rows[0].values.length))}rem`;
     box.prepend(canvas);
-    const chart = (await echarts()).init(canvas, null, { renderer: "canvas" });
+    const chart = library.init(canvas, null, { renderer: "canvas" });
     const show = () => chart.setOption(options(box, rows), true);
     show();
     new ResizeObserver(() => { chart.resize(); show(); }).observe(canvas);

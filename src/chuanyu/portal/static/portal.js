@@ -6,6 +6,9 @@
   const summary = document.querySelector(".errors");
   if (summary) summary.focus();
 
+  // many places slide in one line: the one we are at comes into view
+  document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.once === undefined) return;

@@ -66,8 +66,8 @@ def sources(service: Service, refs: Any) -> str:
 
 
 @register.simple_tag
-def amount(value: Any, unit: str) -> str:
-    return words.amount(value, unit)
+def amount(value: Any, unit: str, service: Service | None = None) -> str:
+    return words.amount(value, unit, service)
 
 
 @register.simple_tag
@@ -203,7 +203,7 @@ def used(parameters: dict[str, dict[str, Any]], service: Service | None) -> list
     for key, read in parameters.items():
         declared = service.parameters.get(key) if service else None
         title = words.say(declared.title) if declared else key
-        value = words.amount(read["value"], declared.unit) if declared else str(read["value"])
+        value = words.amount(read["value"], declared.unit, service) if declared else str(read["value"])
         source = words.source(service, read["ref"]) if service else read["ref"]
         found.append(Used(title, value, source, read["certainty"]))
     return found

@@ -15,6 +15,14 @@ class Item(Choice):
     travel = "travel", "老年乘车补贴（示例）", "Travel of the old (sample)"
 
 
+class Mode(Choice):
+    """How the pilot pays an item, agreed item by item."""
+
+    home = "HOME", "各按户籍地标准", "Each as their own province"
+    higher = "TAKE_HIGHER", "就高", "The higher of the two"
+    unified = "UNIFY_AT", "统一标准", "One amount for all"
+
+
 class Application(Document):
     """试点补差申请: one item, one month."""
 
@@ -49,7 +57,7 @@ class Entitlement(Document):
 
     item: Annotated[Item, Title("待遇项目", "Benefit")]
     month: Annotated[date, Title("月份", "Month")]
-    mode: Annotated[str, Title("试点方式", "Mode of the pilot"), Meta(max_length=20)]
+    mode: Annotated[Mode, Title("试点方式", "Mode of the pilot")]
     bearer: Annotated[str, Title("补差资金承担方", "Who bears the difference"), Meta(max_length=40)]
     own: Annotated[Money, Title("户籍省（市）标准", "The own province pays")]
     pilot: Annotated[Money, Title("试点资金补差", "The pilot fund adds")]

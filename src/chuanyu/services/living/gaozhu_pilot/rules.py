@@ -16,7 +16,14 @@ from chuanyu.core.money import Money
 from chuanyu.core.outcomes import Outcome, accept, elsewhere, hold, refuse
 from chuanyu.core.parameters import NoParameter, Parameters
 from chuanyu.core.rules import rule
-from chuanyu.services.living.gaozhu_pilot.documents import Application, Entitlement, Payment, Payments, Residence
+from chuanyu.services.living.gaozhu_pilot.documents import (
+    Application,
+    Entitlement,
+    Mode,
+    Payment,
+    Payments,
+    Residence,
+)
 
 PROVINCES = {"50": "chongqing", "51": "sichuan"}  # by the first two digits of a division
 
@@ -79,11 +86,11 @@ def entitlement(
 ) -> Entitlement:
     """What is due for the month, and who pays which part. Outside the area, or in HOME, the pilot adds nothing."""
     own, other = _amounts(application, p, person)
-    mode, total = _of_month(application, p, "mode")[0], own
+    mode, total = next(one for one in Mode if one == _of_month(application, p, "mode")[0]), own
     if residence is not None and lives_there(application, residence, p):
-        if mode == "TAKE_HIGHER":
+        if mode is Mode.higher:
             total = max(own, other)
-        elif mode == "UNIFY_AT":
+        elif mode is Mode.unified:
             total = max(own, _of_month(application, p, "unified"))
     return Entitlement(
         item=application.item,
