@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from depot import csv_of, tap
@@ -187,9 +188,10 @@ def test_an_open_page_asks_for_news_and_is_told_when_there_is_none(
         page = read(clerk.get(address))
         (poll,) = [e.get("hx-get") for e in page.root.all("div") if "part=" in e.get("hx-get")]
         asked = {"headers": {"HX-Request": "true"}}
-        assert clerk.get(address + poll, **asked).status_code == 204
+        poll = urljoin(address, poll)
+        assert clerk.get(poll, **asked).status_code == 204
         judging.work()
-        assert "<html" not in (news := clerk.get(address + poll, **asked)).content.decode() and news.status_code == 200
+        assert "<html" not in (news := clerk.get(poll, **asked)).content.decode() and news.status_code == 200
 
 
 def test_the_same_file_again_says_when_it_came(clerk: Client, handed: Upload) -> None:
@@ -225,6 +227,33 @@ def test_a_file_that_can_not_be_taken_says_why_at_its_field(
     (error,) = [e for e in page.root.all("div") if e.get("id") == "file-error"]
     assert field.get("aria-invalid") == "true" and "file-error" in field.get("aria-describedby") and said in error.text
     assert not Upload.objects.exists() and not list((intake.home() / "uploads").glob("*"))
+
+
+def stray(page: Page) -> list[str]:
+    """Ways on from a page that was answered to a POST which lead back to where only a POST may go."""
+    main = page.one("main")
+    ways = [a.get("href") for a in main.all("a")] + [e.get("hx-get") for e in main.all("div")]
+    ways += [f.get("action") or "?" for f in main.all("form") if f.get("method") == "get"]
+    return [each for each in ways if each.startswith("?")]
+
+
+def test_from_a_refused_form_every_way_leads_on(transport: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "HELD", 2)
+    monkeypatch.setattr(view, "SHOWN", 1)
+    several = queries.services
+    monkeypatch.setattr(queries, "services", lambda who: several(who) * 2)
+    officer = transport("officer")
+    hand_in(officer, [ours(n, day=LATE, time=f"{n:02d}:00:00") for n in range(3)])
+    judge()
+    hand_in(officer, [ours(9)])  # not judged yet: the page asks for news
+    unlike()
+    for address, sent in (
+        ("/agency/files/new/", {"service": SERVICE}),
+        ("/agency/files/held/decide/", {"service": SERVICE, "do": "drop"}),
+        ("/agency/files/pages/settle/", {"service": SERVICE, "page": str(uuid7()), "do": "adjust", "at": "1"}),
+    ):
+        answer = officer.post(address, sent)
+        assert answer.status_code == 422 and stray(read(answer)) == [], (address, stray(read(answer)))
 
 
 def test_without_a_token_nothing_is_taken(transport: Staff) -> None:
