@@ -53,7 +53,7 @@ def eligible(request: HttpRequest, key: str) -> HttpResponse:
         "crumbs": [
             ("/services/", Text("办事", "Services")),
             (reverse("portal:guide", args=[key]), service.name),
-            ("", Text("我能不能办", "Am I eligible")),
+            ("", Text("我能不能办", "Am I eligible?")),
         ],
         "sheets": [(spec.title, _entries(spec, question, typed, errors)) for spec in asked],
         "problems": problems(errors),
