@@ -6,7 +6,7 @@ VENV := .venv/bin
 CHUANYU := $(VENV)/python -m chuanyu.node.cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format shots lighthouse bench clean distclean
+.PHONY: help setup run test long check format shots lighthouse bench clean distclean
 
 help: ## this list
 	@echo "Chuanyu: public services across a border. Needs python3 (3.11 or newer) and make; the rest installs itself."
@@ -38,6 +38,11 @@ format: ## put the code into its one form
 	@$(PYTHON) tools/bootstrap.py --extra test
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+
+long: ## the long forms of the ledger's tests: every mutation, a minute of contention, ten kills (about an hour)
+	@$(PYTHON) tools/bootstrap.py --extra test
+	CHUANYU_TRANSFERS=50000 CHUANYU_SECONDS=60 CHUANYU_KILLS=10 CHUANYU_EXAMPLES=100 CHUANYU_MUTATIONS=1 \
+		$(VENV)/python -m pytest tests/clearing $(ARGS)
 
 shots: ## pictures of every page into shots/, from two nodes of their own
 	@$(PYTHON) tools/bootstrap.py --extra test
