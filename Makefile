@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 CHUANYU := $(VENV)/python -m chuanyu.node.cli
+TOGETHER := --numprocesses=auto --maxprocesses=4 --dist=loadgroup  # all tests: on every core at once
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test long check format shots lighthouse bench clean distclean
@@ -29,7 +30,7 @@ test: ## everything that is checked: style, types, layers, services, tests (ARGS
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(CHUANYU) check
-	$(VENV)/python -m pytest $(ARGS)
+	$(VENV)/python -m pytest $(or $(ARGS),$(TOGETHER))
 
 check: setup ## only the services: every rule of the service language
 	@$(CHUANYU) check

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import hypothesis
 import psycopg
 import pytest
 from django import db
@@ -18,7 +19,21 @@ from django.test import TransactionTestCase
 from chuanyu.node import database, place, postgres
 from chuanyu.node import settings as node_settings
 
+# a busy machine is slow, which says nothing about what is tested
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
+
 HOME_NODE, PEER_NODE = "chongqing", "sichuan"
+LIVE = ("faults", "journeys")  # the folders whose tests share two live nodes
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For several workers at once: a file stays whole; what shares the live nodes stays together, and begins first."""
+    for item in items:
+        live = item.path.parent.name in LIVE
+        item.add_marker(pytest.mark.xdist_group("live nodes" if live else item.nodeid.partition("::")[0]))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.parent.name not in LIVE)
 
 
 def _places() -> dict[str, place.Place]:
@@ -93,6 +108,8 @@ def postgres_server() -> Iterator[postgres.Server]:
     yield server
     for alias in list(db.connections):
         db.connections[alias].close()
+    for connection in _Tables.superuser.values():
+        connection.close()
     server.stop()
     server.remove()
 
@@ -115,7 +132,8 @@ def django_db_setup(postgres_server: postgres.Server, django_db_blocker: Any) ->
         with psycopg.connect(superuser, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {PEER_NODE}_test TEMPLATE {HOME_NODE}_test OWNER {database.OWNER}")
         database.create(superuser, database=f"{PEER_NODE}_test", passwords=passwords)  # type: ignore[arg-type]
-    _Tables.reference = set(_Tables.filled(own.owner_url))
+    for each in PLACES.values():
+        _Tables.connect(each)
 
 
 def _identity() -> None:
@@ -141,30 +159,54 @@ def _as_owner() -> Iterator[None]:
         db.connections.settings = kept
 
 
+_EMPTY = """
+CREATE FUNCTION empty_tables(kept text[]) RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
+DECLARE one record;
+BEGIN
+  FOR one IN SELECT oid, oid::regclass::text AS name FROM pg_class
+              WHERE relkind = 'r' AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
+                AND pg_relation_size(oid) > 0 AND NOT oid::regclass::text = ANY (kept) LOOP
+    IF pg_relation_size(one.oid) > 1000000 THEN
+      EXECUTE format('TRUNCATE %s CASCADE', one.name);
+    ELSE
+      EXECUTE format('DELETE FROM %s', one.name);
+    END IF;
+    PERFORM setval(objid::regclass, 1, false) FROM pg_depend
+      WHERE refobjid = one.oid AND classid = 'pg_class'::regclass AND deptype IN ('a', 'i')
+        AND (SELECT relkind FROM pg_class WHERE oid = objid) = 'S';
+  END LOOP;
+END $$
+"""
+
+
 class _Tables:
-    """Emptying tables after a test that committed: only the owner may, and some tables even the node can't delete from."""
+    """Emptying tables after a test that committed: the superuser may, past every rule.
 
-    reference: ClassVar[set[str]] = set()  # what migrations themselves fill
+    By deleting, as there are few rows: to truncate makes files anew and lets every connection forget what it knew.
+    """
 
-    @staticmethod
-    def filled(owner_url: str) -> list[str]:
-        """Names of tables with rows, all schemas of ours."""
-        with psycopg.connect(owner_url) as connection:
-            names = connection.execute(
-                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-                " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-            ).fetchall()
-            return [name for (name,) in names if connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone()]
+    reference: ClassVar[list[str]] = []  # what migrations themselves fill
+    superuser: ClassVar[dict[str, psycopg.Connection[Any]]] = {}  # database → kept connection
 
     @classmethod
-    def empty(cls, owner_url: str) -> None:
-        if names := [name for name in cls.filled(owner_url) if name not in cls.reference]:
-            with psycopg.connect(owner_url) as connection:
-                connection.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE")
+    def connect(cls, own: place.Place) -> None:
+        """To a migrated database, as it is to be again after every test."""
+        name = node_settings.database(own.database_url)["NAME"]
+        url = place.socket_url("postgres", PLACES[HOME_NODE].superuser_password, str(name), own.sockets)
+        cls.superuser[own.node] = connection = psycopg.connect(url, autocommit=True)
+        connection.execute(_EMPTY)
+        names = connection.execute(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace <> 'pg_catalog'::regnamespace"
+        ).fetchall()
+        cls.reference = [name for (name,) in names if connection.execute(f"SELECT FROM {name} LIMIT 1").rowcount]
+
+    @classmethod
+    def empty(cls, node: str) -> None:
+        cls.superuser[node].execute("SELECT empty_tables(%s)", [cls.reference])
 
 
 def _teardown(_self: TransactionTestCase) -> None:
-    _Tables.empty(PLACES[HOME_NODE].owner_url)
+    _Tables.empty(HOME_NODE)
 
 
 TransactionTestCase._fixture_teardown = _teardown  # type: ignore[method-assign]
@@ -182,15 +224,30 @@ class Nodes:
         return as_node(node, PLACES[node].home)
 
 
-@pytest.fixture
-def two_nodes(transactional_db: None) -> Iterator[Nodes]:
-    """Both databases, empty at the start and emptied at the end. `chuanyu.identity.here.as_node` switches between them too."""
+@contextmanager
+def _both() -> Iterator[Nodes]:
     TwoNodes.active = True
     yield Nodes()
     with Nodes.at(PEER_NODE):
         db.connections["default"].close()
     TwoNodes.active = False
-    _Tables.empty(PLACES[PEER_NODE].owner_url)
+    _Tables.empty(PEER_NODE)
+
+
+@pytest.fixture
+def two_nodes(transactional_db: None) -> Iterator[Nodes]:
+    """Both databases, empty at the start and emptied at the end. `chuanyu.identity.here.as_node` switches between them too."""
+    with _both() as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="class")
+def two_nodes_of_class(django_db_setup: None, django_db_blocker: Any) -> Iterator[Nodes]:
+    """As `two_nodes`, for all tests of a class together: each finds what those before it left."""
+    with django_db_blocker.unblock(), _both() as nodes:
+        yield nodes
+        db.connections["default"].close()
+        _Tables.empty(HOME_NODE)
 
 
 @pytest.fixture(autouse=True)

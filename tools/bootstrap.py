@@ -179,15 +179,17 @@ class _Links(html.parser.HTMLParser):
 
 def install(extras: list[str]) -> None:
     """The package itself, editable, with its dependencies; each set of extras once per pyproject.toml."""
-    for extra in ["", *extras]:
-        if extra and stamp(f"install-{extra}").exists() and fresh(f"install-{extra}", "pyproject.toml"):
-            continue
-        if not extra and fresh("install", "pyproject.toml"):
-            continue
-        say(f"installing chuanyu{f'[{extra}]' if extra else ''} and what it needs")
-        target = f"{ROOT}[{extra}]" if extra else str(ROOT)
-        run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", target)
-        done(f"install-{extra}" if extra else "install", "pyproject.toml")
+    steps = {"install": "", **{f"install-{extra}": extra for extra in extras}}
+    missing = {step: extra for step, extra in steps.items() if not fresh(step, "pyproject.toml")}
+    if not missing:
+        return
+    wanted = ",".join(filter(None, missing.values()))
+    target = f"chuanyu[{wanted}]" if wanted else "chuanyu"
+    say(f"installing {target} and what it needs")
+    editable = str(ROOT) + target.removeprefix("chuanyu")
+    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", editable)
+    for step in missing:
+        done(step, "pyproject.toml")
 
 
 def front_end() -> None:

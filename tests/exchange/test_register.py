@@ -38,6 +38,20 @@ def balance(person: UUID, day: date, agency: str = "hrss") -> str | None:
     return body["personal_balance"] if body else None
 
 
+def test_many_at_once_are_entered_where_there_is_none_yet_or_not_at_all() -> None:
+    known, fresh, day = uuid4(), uuid4(), date(2025, 1, 1)
+    put(known, "1.00")
+    bodies = {person: {"personal_balance": "2.00", "years": YEARS} for person in (known, fresh)}
+    documents = [("hrss", RECORD, person, body) for person, body in bodies.items()]
+    assert [actions.put_first(documents, valid_from=day, source="test") for _ in range(2)] == [1, 0]
+    assert (balance(known, day), balance(fresh, day)) == ("1.00", "2.00")
+    other = uuid4()
+    wrong = [("hrss", RECORD, other, bodies[fresh]), ("hrss", RECORD, uuid4(), {"years": YEARS})]
+    with pytest.raises(DocumentError):
+        actions.put_first(wrong, valid_from=day, source="test")
+    assert balance(other, day) is None
+
+
 def test_it_answers_as_of_a_day() -> None:
     person = uuid4()
     put(person, "1.00", valid_from=date(2024, 1, 1))

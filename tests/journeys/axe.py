@@ -10,8 +10,10 @@ FILE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-LOOK = """async ([tags, part]) => {
-  const found = await axe.run(part || document, {runOnly: tags, resultTypes: ['violations'], performanceTimer: false});
+LOOK = """async ([tags, part, without]) => {
+  const rules = Object.fromEntries(without.map(rule => [rule, {enabled: false}]));
+  const found = await axe.run(part || document,
+    {runOnly: tags, rules, resultTypes: ['violations'], performanceTimer: false});
   return found.violations.flatMap(rule => rule.nodes.map(
     node => `${rule.id}: ${node.target[0]} ${(node.failureSummary || '').slice(0, 200)}`));
 }"""
@@ -24,12 +26,15 @@ def _source() -> str:
     return FILE.read_text()
 
 
-def begin(person: Person, *, part: str = "") -> None:
-    """Let the browser look at the page (or the `part` a selector names) while something else is done; see `found`."""
+def begin(person: Person, *, part: str = "", without: tuple[str, ...] = ()) -> None:
+    """Let the browser look at the page (or the `part` a selector names) while something else is done; see `found`.
+
+    `without`: rules that are left out.
+    """
     page = person.page
     if not page.evaluate("'axe' in window"):
         page.evaluate(_source())  # by the debugger, which the content security policy does not bind
-    page.evaluate(f"asked => {{ window.looked = ({LOOK})(asked); }}", [RULES, part])
+    page.evaluate(f"asked => {{ window.looked = ({LOOK})(asked); }}", [RULES, part, without])
 
 
 def found(person: Person) -> list[str]:

@@ -1,5 +1,6 @@
 """People at a real browser, before two live nodes."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,29 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LOADING = 15.0  # seconds for a page to come
 BATCH = 12
+STALE = 600.0  # seconds; a session of staff locks after 900
 PATIENCE = 60.0  # seconds until a message has crossed, whatever else the machine does
+
+# for the node's own Django: `enter` gives the session of a user as after password and, for staff, second factor
+ENTER = """
+import json, time
+from django.test import Client
+from chuanyu.identity.models import User
+from chuanyu.node.samples import journeys
+
+def enter(users):
+    return {user.username: session(user) for user in users}
+
+def session(user):
+    client = Client()
+    client.force_login(user)
+    session = client.session
+    ways = ["password", "mfa"] if user.kind == User.Kind.STAFF else ["password"]
+    session["account_authentication_methods"] = [{"method": way, "at": time.time()} for way in ways]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+    return session.session_key
+"""
 
 
 def program() -> str | None:
@@ -24,13 +47,17 @@ def program() -> str | None:
 
 
 class Town:
-    """Two nodes, a browser, and who is signed in where: signing in with a second factor takes time, so it is kept."""
+    """Two nodes, a browser, and who is signed in where. Signing in takes time: it is done behind the scenes, many at once.
+
+    `Person.sign_in` does it at the browser.
+    """
 
     def __init__(self, playwright: Playwright, pair: Any) -> None:
         self.pair = pair
         self.browser: Browser = playwright.chromium.launch(executable_path=program(), args=ARGUMENTS)
-        self.kept: dict[tuple[str, str], Any] = {}
         self.faults: list[str] = []
+        self.sessions: dict[tuple[str, str], str] = {}  # node, user → session
+        self.seen: dict[tuple[str, str], float] = {}  # when it was last used
         self.fresh: dict[tuple[str, int], list[str]] = {}  # residents nobody has been yet
         self.made: dict[tuple[str, int], int] = {}  # the next run to make
 
@@ -44,26 +71,39 @@ class Town:
             first = self.made.get((service, index), 100)  # other tests take the first ones
             self.made[service, index] = first + BATCH
             words = f"'{service}', {index}, run).username for run in range({first}, {first + BATCH})"
-            code = f"from chuanyu.node.samples import journeys; print(*[journeys.resident({words}])"
+            made = f"made = [journeys.resident({words}]"
             with ThreadPoolExecutor() as pool:
-                said = pool.map(lambda node: self.pair.command("django", "shell", "-c", code, node=node).stdout, NODES)
-                waiting += next(said).splitlines()[-1].split()
-                list(said)
+                list(pool.map(lambda node: self._enter(node, "User.objects.filter(username__in=made)", made), NODES))
+            waiting += [f"{service}-{index}-{run}" for run in range(first, first + BATCH)]
         return waiting.pop(0)
 
     @contextmanager
     def person(self, node: str, user: str = "", **options: Any) -> Iterator["Person"]:
         """Somebody at `node`, signed in if `user` is given. `options`: of Playwright's browser context."""
         options.setdefault("viewport", {"width": 1280, "height": 900})
-        context = self.browser.new_context(storage_state=self.kept.get((node, user)), **options)
-        person = Person(self, node, context)
+        if user and self._idle(node, user):
+            self._enter(node, f"User.objects.filter(username='{user}') | User.objects.filter(kind='staff')")
+        context = self.browser.new_context(**options)
+        if user:
+            name, url = f"chuanyu_{node}_session", self.url(node)
+            context.add_cookies([{"name": name, "value": self.sessions[node, user], "url": url, "httpOnly": True}])
         try:
-            if user and (node, user) not in self.kept:
-                person.sign_in(user)
-                self.kept[node, user] = context.storage_state()
-            yield person
+            yield Person(self, node, context)
         finally:
+            self.seen[node, user] = time.monotonic()
             context.close()
+
+    def _enter(self, node: str, who: str, first: str = "") -> None:
+        """Sign in `who` at the node, after its own Django has done what comes `first`."""
+        code = f"{ENTER}\n{first}\nprint(json.dumps(enter({who})))"
+        said = self.pair.command("django", "shell", "-c", code, node=node).stdout
+        for user, key in json.loads(said.splitlines()[-1]).items():
+            if self._idle(node, user):
+                self.sessions[node, user], self.seen[node, user] = key, time.monotonic()
+
+    def _idle(self, node: str, user: str) -> bool:
+        """Whether there is no session, or one about to be locked because nobody touched it."""
+        return (node, user) not in self.seen or time.monotonic() - self.seen[node, user] > STALE
 
 
 class Person:

@@ -13,7 +13,11 @@ from chuanyu.identity.access import ACCESS, ROLES
 from chuanyu.node.samples import PASSWORD
 
 WIDTHS = (320, 375, 768, 1280, 1440)  # growing: what a script draws follows a window that shrinks a moment later
-LOOKED_AT = (375, 1280)
+# What axe looks at: all in Chinese. English has longer words, which matters where there is little room, and the same colours.
+LOOKED_AT: dict[str, dict[int, tuple[str, ...]]] = {  # language → width → rules left out
+    "zh-hans": {375: (), 1280: ()},
+    "en": {375: ("color-contrast",)},
+}
 
 
 def test_every_address_is_looked_at_or_has_a_reason() -> None:
@@ -34,7 +38,7 @@ def test_every_page_for_everyone(town: Town, scene: Scene, seen: set[str], role:
     for who, paths in scene.visits(role).items():
         with two_windows(town, who, language) as windows:
             queue = iter(paths)
-            wrong += take_turns([looks(window, queue, seen) for window in windows])
+            wrong += take_turns([looks(window, queue, seen, language) for window in windows])
     assert not wrong, "\n".join(wrong)
 
 
@@ -50,11 +54,11 @@ def test_pages_that_ask_for_the_password_first(town: Town, scene: Scene, seen: s
             person.page.fill("[name=password]", PASSWORD)
             person.page.click("main form button >> nth=0")
             person.page.wait_for_url(f"**{scene.address(name)}")
-            wrong += flat(looks(person, iter([scene.address(name)]), seen))
+            wrong += flat(looks(person, iter([scene.address(name)]), seen, language))
             if user != "resident-2":
                 person.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
                 person.page.click("main form button")
-                wrong += flat(looks(person, iter([scene.address("mfa_view_recovery_codes")]), seen))
+                wrong += flat(looks(person, iter([scene.address("mfa_view_recovery_codes")]), seen, language))
     assert not wrong, "\n".join(wrong)
 
 
@@ -82,7 +86,7 @@ def take_turns(workers: list[Iterator[list[str]]]) -> list[str]:
     return said
 
 
-def looks(person: Person, queue: Iterator[str], seen: set[str]) -> Iterator[list[str]]:
+def looks(person: Person, queue: Iterator[str], seen: set[str], language: str) -> Iterator[list[str]]:
     """What is wrong with each page of the queue; gives way whenever the browser has begun to look."""
     page = person.page
     for path in queue:
@@ -99,8 +103,8 @@ def looks(person: Person, queue: Iterator[str], seen: set[str]) -> Iterator[list
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             yield fits(person, width)
-            if width in LOOKED_AT:
-                axe.begin(person, part=part)
+            if width in LOOKED_AT[language]:
+                axe.begin(person, part=part, without=LOOKED_AT[language][width])
                 yield []
                 yield axe.found(person)
 
@@ -122,8 +126,7 @@ PARTS = {"body > header": ("<header", "</header>"), MAIN: ('<div class="wrap pag
 def fits(person: Person, width: int) -> list[str]:
     """Whether the page is as wide as its window, as it is and in the large form, whose one difference is this attribute."""
     wrong, page = [], person.page
-    for size in ("", "large"):
-        room, small, upright = page.evaluate(FITS, size)
+    for size, (room, small, upright) in page.evaluate(FITS, ["", "large"]).items():
         wrong += [f"{page.url}: {room} wide at {width} {size}"] if room > width else []
         wrong += [f"{page.url} at {width}: {each}" for each in small]
         wrong += [f"{page.url} at {width} {size}: no room for “{each}”" for each in upright]
@@ -132,7 +135,7 @@ def fits(person: Person, width: int) -> list[str]:
 
 # words that stand on top of each other; and of
 # buttons, fields and links that stand alone (a link within a sentence may be as small as its words: WCAG 2.2, 2.5.8)
-FITS = """size => {
+FITS = """sizes => Object.fromEntries(sizes.map(size => {
   const root = document.documentElement, was = root.dataset.size;
   if (size) root.dataset.size = size;
   const room = root.scrollWidth;
@@ -148,8 +151,8 @@ FITS = """size => {
     .filter(([e, box, em]) => box.width && box.width < 3 * em && box.height > 5 * em)
     .map(([e]) => e.innerText.trim().slice(0, 40));
   if (was) root.dataset.size = was; else delete root.dataset.size;
-  return [room, small, upright];
-}"""
+  return [size, [room, small, upright]];
+}))"""
 
 
 def said(person: Person, part: str) -> str:

@@ -71,89 +71,87 @@ def test_no_two_journeys_share_a_resident() -> None:
     assert residents.isdisjoint(numbers)
 
 
-@pytest.fixture
-def loaded(two_nodes: Any) -> Any:
-    began = time.monotonic()
+@pytest.fixture(scope="class")
+def loaded(two_nodes_of_class: Any) -> Any:
     for node in ("chongqing", "sichuan"):
-        with two_nodes.at(node):
+        with two_nodes_of_class.at(node):
             samples.load()
-    assert time.monotonic() - began < 60  # 3 s on an idle machine; tests may share it
-    return two_nodes
+    return two_nodes_of_class
 
 
-def test_load(loaded: Any) -> None:
-    """Both nodes, twice: everyone is there once, and a second load changes nothing."""
-    counts: dict[str, Any] = {}
-    for _ in range(2):
-        for node in ("chongqing", "sichuan"):
-            with loaded.at(node):
-                samples.load()
-                found = (
-                    User.objects.count(),
-                    Person.objects.count(),
-                    RegisterEntry.objects.count(),
-                    Authenticator.objects.count(),
-                    Reveal.objects.count(),
-                )
-                assert counts.setdefault(node, found) == found
-                assert set(Staff.objects.values_list("user__username", flat=True)) == STAFF
-                assert User.objects.filter(username__startswith="resident-").count() == samples.COUNT
-                assert User.objects.get(username="resident-200").check_password(samples.PASSWORD)
-                # our own, half of the other node's, the newcomer (of the other half) and the journeys' residents
-                assert Person.objects.count() == samples.COUNT + samples.COUNT // 2 + 1 + len(EVERYONE)
-                assert Reveal.objects.count() == 0
+class TestLoaded:
+    """Both nodes, loaded once for all of these; each finds what those before it left."""
 
+    def test_once_or_twice_everyone_is_there_once(self, loaded: Any) -> None:
+        counts: dict[str, Any] = {}
+        for again in (False, True):
+            for node in ("chongqing", "sichuan"):
+                with loaded.at(node):
+                    if again:
+                        samples.load()
+                    found = (
+                        User.objects.count(),
+                        Person.objects.count(),
+                        RegisterEntry.objects.count(),
+                        Authenticator.objects.count(),
+                        Reveal.objects.count(),
+                    )
+                    assert counts.setdefault(node, found) == found
+                    assert set(Staff.objects.values_list("user__username", flat=True)) == STAFF
+                    assert User.objects.filter(username__startswith="resident-").count() == samples.COUNT
+                    assert User.objects.get(username=f"resident-{samples.COUNT}").check_password(samples.PASSWORD)
+                    # our own, half of the other node's, the newcomer (of the other half) and the journeys' residents
+                    assert Person.objects.count() == samples.COUNT + samples.COUNT // 2 + 1 + len(EVERYONE)
+                    assert Reveal.objects.count() == 0
 
-def test_half_of_the_other_node_have_their_records_here(loaded: Any) -> None:
-    with loaded.at("sichuan"):
-        number = people.residents("sichuan", 1)[0].number
-        assert vault.find(number) == User.objects.get(username="resident-1").person_id
-    with loaded.at("chongqing"):
-        person = vault.find(number)
-        assert person is not None
-        assert not User.objects.filter(person=person).exists()
-        record = exchange.register("hrss", "pension_transfer.account_record", person, date(2025, 3, 3))
-        assert record
-        assert record["years"]
+    def test_half_of_the_other_node_have_their_records_here(self, loaded: Any) -> None:
+        with loaded.at("sichuan"):
+            number = people.residents("sichuan", 1)[0].number
+            assert vault.find(number) == User.objects.get(username="resident-1").person_id
+        with loaded.at("chongqing"):
+            person = vault.find(number)
+            assert person is not None
+            assert not User.objects.filter(person=person).exists()
+            record = exchange.register("hrss", "pension_transfer.account_record", person, date(2025, 3, 3))
+            assert record
+            assert record["years"]
 
+    def test_the_resident_of_the_walk_through(self, loaded: Any) -> None:
+        user = samples.journey_user(*samples.SHOWN)
+        assert user in "\n".join(samples.about())
+        with loaded.at("sichuan"):
+            person = User.objects.get(username=user).person_id
+            assert person
+            number = vault.reveal(person, purpose="test", by="test").number
+            assert exchange.register("hrss", "pension_transfer.account_record", person, date(2025, 3, 3)) is None
+        with loaded.at("chongqing"):
+            assert not User.objects.filter(username=user).exists()
+            there = vault.find(number)
+            assert there
+            record = exchange.register("hrss", "pension_transfer.account_record", there, date(2025, 3, 3))
+            assert record
+            assert record["personal_balance"] == "16900.37"
 
-def test_the_resident_of_the_walk_through(loaded: Any) -> None:
-    user = samples.journey_user(*samples.SHOWN)
-    assert user in "\n".join(samples.about())
-    with loaded.at("sichuan"):
-        person = User.objects.get(username=user).person_id
-        assert person
-        number = vault.reveal(person, purpose="test", by="test").number
-        assert exchange.register("hrss", "pension_transfer.account_record", person, date(2025, 3, 3)) is None
-    with loaded.at("chongqing"):
-        assert not User.objects.filter(username=user).exists()
-        there = vault.find(number)
-        assert there
-        record = exchange.register("hrss", "pension_transfer.account_record", there, date(2025, 3, 3))
-        assert record
-        assert record["personal_balance"] == "16900.37"
-
-
-def test_every_run_of_a_journey_has_a_fresh_resident(loaded: Any) -> None:
-    service, index = samples.SHOWN
-    seen = []
-    for run in (1, 2):
-        numbers = []
-        for node in ("sichuan", "chongqing"):
-            with loaded.at(node):
-                made = journeys.resident(service, index)  # each node finds the next run by itself
-                assert made.run == run
-                assert made.username == f"{service}-{index}-{run}"
-                again = journeys.resident(service, index, run)
-                assert again == made
-                numbers.append(journeys.number(service, index, run))
-                person = vault.find(numbers[-1])
-                assert person
-                assert RegisterEntry.objects.filter(person=person).count() == (node == "chongqing")
-                assert User.objects.filter(username=made.username).count() == (node == "sichuan")
-        assert numbers[0] == numbers[1]
-        seen.append(numbers[0])
-    assert seen[0] != seen[1]
+    def test_every_run_of_a_journey_has_a_fresh_resident(self, loaded: Any) -> None:
+        service, index = samples.SHOWN
+        seen = []
+        for run in (1, 2):
+            numbers = []
+            for node in ("sichuan", "chongqing"):
+                with loaded.at(node):
+                    made = journeys.resident(service, index)  # each node finds the next run by itself
+                    assert made.run == run
+                    assert made.username == f"{service}-{index}-{run}"
+                    again = journeys.resident(service, index, run)
+                    assert again == made
+                    numbers.append(journeys.number(service, index, run))
+                    person = vault.find(numbers[-1])
+                    assert person
+                    assert RegisterEntry.objects.filter(person=person).count() == (node == "chongqing")
+                    assert User.objects.filter(username=made.username).count() == (node == "sichuan")
+            assert numbers[0] == numbers[1]
+            seen.append(numbers[0])
+        assert seen[0] != seen[1]
 
 
 @pytest.mark.django_db

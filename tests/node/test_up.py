@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from chuanyu.core.service import NODES
 from chuanyu.node import processes
 from live import Pair
 
@@ -18,6 +19,14 @@ from live import Pair
 def pair() -> Iterator[Pair]:
     with Pair() as pair:
         yield pair
+
+
+@pytest.fixture
+def up(pair: Pair) -> Pair:
+    """Both nodes, running: a start takes seconds, so one test takes over from the other."""
+    if stopped := [node for node in NODES if node not in pair.running]:
+        pair.start(*stopped)
+    return pair
 
 
 def people(pair: Pair, node: str) -> int:
@@ -33,60 +42,47 @@ def left_over(pair: Pair) -> list[int]:
     ]
 
 
-def test_starts_is_killed_and_starts_again(pair: Pair) -> None:
-    """One walk, because each start takes seconds: start, kill -9 all, start, Ctrl-C, nothing left."""
-    pair.start()
-    assert pair.answers("chongqing") and pair.answers("sichuan")
-    assert pair.command("status").returncode == 0
-    before = people(pair, "sichuan")
+def test_it_starts_and_outlives_a_kill(up: Pair) -> None:
+    """kill -9 of all a node's programs at once; the other one goes on, and the data is there when it starts again."""
+    assert up.answers("chongqing") and up.answers("sichuan")
+    assert up.command("status").returncode == 0
+    before = people(up, "sichuan")
     assert before > 0
-    password = re.search("://chuanyu_node:([^@]+)@", pair.places["sichuan"].database_url)
-    assert password and password[1] not in pair.log("sichuan").read_text()
+    password = re.search("://chuanyu_node:([^@]+)@", up.places["sichuan"].database_url)
+    assert password and password[1] not in up.log("sichuan").read_text()
 
-    refused = pair.command("up", "--node", "sichuan", check=False)
+    refused = up.command("up", "--node", "sichuan", check=False)
     assert refused.returncode == 1 and "already runs" in refused.stderr
 
-    pair.kill("sichuan")
-    assert not pair.answers("sichuan") and pair.answers("chongqing")
-    pair.start("sichuan")
-    assert people(pair, "sichuan") == before
-
-    sockets = pair.places["sichuan"].sockets
-    pair.stop()
-    assert "stopped; the data is kept" in pair.log("sichuan").read_text()
-    assert left_over(pair) == []
-    assert not sockets.exists()
+    up.kill("sichuan")
+    assert not up.answers("sichuan") and up.answers("chongqing")
+    up.start("sichuan")
+    assert people(up, "sichuan") == before
 
 
-def test_a_dead_program_is_started_again(pair: Pair) -> None:
-    pair.start("sichuan")
-    here = pair.places["sichuan"]
+def test_a_dead_program_is_started_again(up: Pair) -> None:
+    here = up.places["sichuan"]
     workers = [
         pid for pid in processes.marked(str(here.home)) if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     servers = processes.postgres_in(here.home / "postgres")
     processes.end([*workers, *servers], first=signal.SIGKILL, patience=5)
-    said = pair.log("sichuan")
+    said = up.log("sichuan")
     until = time.monotonic() + 60
-    while "sichuan worker ended" not in said.read_text() or not pair.answers("sichuan"):
+    while "sichuan worker ended" not in said.read_text() or not up.answers("sichuan"):
         assert time.monotonic() < until, said.read_text()
         time.sleep(0.2)
     while True:
         try:
-            assert people(pair, "sichuan") > 0
+            assert people(up, "sichuan") > 0
             break
         except psycopg.OperationalError:
             assert time.monotonic() < until
             time.sleep(0.2)
-    down = pair.command("down", "--node", "sichuan")
-    assert "stopped sichuan" in down.stdout
-    pair.running.pop("sichuan").wait(10)
-    assert pair.command("down").stdout == "nothing runs\n"
 
 
-def test_pages_carry_the_security_headers(pair: Pair) -> None:
-    pair.start("chongqing")
-    connection = http.client.HTTPConnection("127.0.0.1", pair.places["chongqing"].portal_port, timeout=10)
+def test_pages_carry_the_security_headers(up: Pair) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", up.places["chongqing"].portal_port, timeout=10)
     connection.request("GET", "/accounts/login/")
     answer = connection.getresponse()
     headers = {name.lower(): value for name, value in answer.getheaders()}
@@ -101,4 +97,17 @@ def test_pages_carry_the_security_headers(pair: Pair) -> None:
     lost = connection.getresponse()
     page = lost.read().decode()
     assert lost.status == 404 and "没有找到这个页面" in page and lost.headers["X-Trace-Id"] in page
-    pair.stop("chongqing")
+
+
+def test_it_stops_leaves_nothing_behind_and_starts_again(up: Pair) -> None:
+    """By Ctrl-C and by `chuanyu down`."""
+    before, sockets = people(up, "sichuan"), [here.sockets for here in up.places.values()]
+    up.stop("chongqing")
+    assert "stopped; the data is kept" in up.log("chongqing").read_text()
+    assert "stopped sichuan" in up.command("down", "--node", "sichuan").stdout
+    up.running.pop("sichuan").wait(10)
+    assert up.command("down").stdout == "nothing runs\n"
+    assert left_over(up) == []
+    assert not any(each.exists() for each in sockets)
+    up.start("sichuan")
+    assert people(up, "sichuan") == before

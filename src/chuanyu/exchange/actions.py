@@ -2,7 +2,7 @@
 
 import http.client
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -307,6 +307,28 @@ def put(
             agency=agency, document=document, person=person, body=plain, valid_from=valid_from, valid_to=valid_to,
             source=source, digest=digest(plain),
         )  # fmt: skip
+
+
+def put_first(documents: Iterable[tuple[str, str, UUID, dict[str, Any]]], *, valid_from: date, source: str) -> int:
+    """Enter (agency, document, person, body), many at once, where the register has none of that kind about the person.
+
+    Returns how many it entered. Raises DocumentError and RegisterError as `put` does, and enters nothing then.
+    """
+    rows = [
+        RegisterEntry(
+            agency=agency, document=document, person=person, body=plain, valid_from=valid_from, source=source,
+            digest=digest(plain),
+        )
+        for agency, document, person, body in documents
+        for plain in [register.fitting(document, body)]
+    ]  # fmt: skip
+    with transaction.atomic(), connection.cursor() as cursor:
+        for kind in sorted({f"{row.agency}|{row.document}" for row in rows}):
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 2))", [kind])
+        entries = RegisterEntry.objects.filter(person__in={row.person for row in rows})
+        known = set(entries.values_list("agency", "document", "person"))
+        fresh = [row for row in rows if (row.agency, row.document, row.person) not in known]
+        return len(RegisterEntry.objects.bulk_create(fresh, batch_size=500))
 
 
 def register_import_csv(*, text: str, agency: str, document: str, source: str) -> int:

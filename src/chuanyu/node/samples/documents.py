@@ -29,15 +29,19 @@ class Kept:
 
 
 def fill_register(people: Mapping[UUID, tuple[str, Person]]) -> int:
-    """A document of each kind for each person ((seed, facts) by id), unless they have a sample one. Returns how many."""
+    """A document of each kind for each person ((seed, facts) by id), unless they have one. Returns how many."""
     have = held()
     missing = [
         (person, kept) for person in people for kept in made_up() if (kept.agency, kept.document, person) not in have
     ]
-    for person, kept in missing:
+
+    def made(person: UUID, kept: Kept) -> tuple[str, str, UUID, Any]:
         seed, facts = people[person]
-        enter(kept.agency, kept.document, person, encode(kept.make(Random(f"{kept.document} {seed}"), facts)))
-    return len(missing)
+        document = kept.make(Random(f"{kept.document} {seed}"), facts)
+        return kept.agency, kept.document, person, plain(encode(document))
+
+    documents = [made(*each) for each in missing]
+    return actions.put_first(documents, valid_from=SINCE, source=SOURCE)
 
 
 def held(**only: Any) -> set[tuple[str, str, UUID]]:
