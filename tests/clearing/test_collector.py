@@ -223,6 +223,11 @@ def test_sixty_four_at_once_are_all_posted(asked: Any, node: Any) -> None:
     assert node.execute("SELECT balance FROM ledger.account WHERE name = 'a0'").fetchone() == (12800,)
 
 
+def test_a_crowd_of_clients_shares_a_few_connections(asked: Any) -> None:
+    """More at once than the database takes connections: nobody is told that it is busy."""
+    assert {status for status, _ in asked(*(("transfers", wanted()) for _ in range(200)))} == {200}
+
+
 def test_repeated_it_gets_the_same_answer_with_other_content_it_is_refused(asked: Any) -> None:
     same = wanted()
     (first, second) = asked(("transfers", same), ("transfers", same))

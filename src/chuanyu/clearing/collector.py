@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 BATCH = 500
+TOGETHER, KEPT = 16, 4  # connections at most, and how many stay open when nobody needs them
 MOST = 10_000  # transfers waiting in one book; more are turned away at once rather than late
 RETRY = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -102,7 +103,7 @@ class Collector:
                 await connection.execute(_UNLOCK, book)
         except Exception:
             await connection.close()
-        else:
+        finally:
             await self._connect.give_back(connection)
 
     async def _settle(self, connection: Any, number: int, batch: list[Waiting]) -> None:
@@ -149,22 +150,31 @@ def _take(queue: deque[Waiting]) -> list[Waiting]:
 
 
 class Connections:
-    """A few kept connections: called, it gives one; `give_back` keeps it for the next."""
+    """A few connections for everybody: called, it gives one as soon as there is one; `give_back` keeps it for the next."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._idle: list[Any] = []
+        self._room = asyncio.Semaphore(TOGETHER)
 
     async def __call__(self) -> Any:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-        return await asyncpg.connect(self._url, timeout=10, command_timeout=60)
+        await self._room.acquire()
+        try:
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.is_closed():
+                    return connection
+            return await asyncpg.connect(self._url, timeout=10, command_timeout=60)
+        except BaseException:
+            self._room.release()
+            raise
 
     async def give_back(self, connection: Any) -> None:
-        """Keep it, or close it when there are enough."""
-        if len(self._idle) < 4:
-            self._idle.append(connection)
-        else:
-            await connection.close()
+        """Keep it, or close it when there are enough and nobody waits. One that was closed is given back too."""
+        try:
+            if self._room.locked() or len(self._idle) < KEPT:
+                self._idle.append(connection)
+            else:
+                await connection.close()
+        finally:
+            self._room.release()

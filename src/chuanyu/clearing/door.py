@@ -196,12 +196,12 @@ class Door:
         try:
             connection = await self._connections()
             try:
-                found = await work(connection)
+                return await work(connection)
             except BaseException:
                 await connection.close()
                 raise
-            await self._connections.give_back(connection)
-            return found
+            finally:
+                await self._connections.give_back(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("the database is away", reason=str(error))
             raise _busy() from None
