@@ -325,6 +325,38 @@ def test_accounts_are_opened_with_their_limits_once(asked: Any, node: Any) -> No
 
 
 @pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"floor": 100}, "floor"), ({"ceiling": -1}, "ceiling"), ({"floor": -(10**30)}, "floor"), ({"ceiling": 2**63}, "ceiling"),
+        ({"unit": "cny"}, "unit"), ({"unit": "Points"}, "unit"),
+    ],
+)  # fmt: skip
+def test_no_account_opens_with_what_it_cannot_hold(asked: Any, node: Any, change: dict[str, Any], field: str) -> None:
+    body = {"service": "transit_card", "accounts": [{"name": "good"}, {"name": "bad"} | change]}
+    ((status, answer),) = asked(("accounts", body))
+    assert (status, answer["refused"]) == (400, "malformed")
+    assert f".{field}" in answer["text"]["en"] and f".{field}" in answer["text"]["zh"]
+    assert node.execute("SELECT count(*) FROM ledger.account WHERE name IN ('good', 'bad')").fetchone() == (0,)
+
+
+def test_an_account_twice_in_one_request_is_named(asked: Any) -> None:
+    body = {
+        "service": "transit_card",
+        "accounts": [{"name": "twin"}, {"name": "twin", "unit": "points"}, {"name": "twin"}],
+    }
+    ((status, answer),) = asked(("accounts", body))
+    assert (status, answer["refused"]) == (400, "malformed") and "$.accounts[2].name" in answer["text"]["en"]
+
+
+@pytest.mark.parametrize("name", ["fund", "person/0197c2b0-0000-7000-8000-000000000000", "person/x"])
+def test_what_the_node_opens_is_not_opened_without_its_floor(asked: Any, node: Any, name: str) -> None:
+    body = {"service": "transit_card", "accounts": [{"name": name, "floor": None}]}
+    ((status, answer),) = asked(("accounts", body))
+    assert (status, answer["refused"]) == (403, "reserved_account") and "$.accounts[0].name" in answer["text"]["en"]
+    assert node.execute("SELECT count(*) FROM ledger.account WHERE name = %s", [name]).fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"id": "x"}, {"id": "00000000-0000-4000-8000-000000000000"}, {"amount": 2.5}, {"amount": "2.001"}, {"amount": 200},

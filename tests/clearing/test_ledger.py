@@ -187,6 +187,12 @@ def test_opening_again_changes_nothing(book: Book) -> None:
     assert book.all("SELECT floor FROM ledger.account WHERE book = %s ORDER BY id")[0] == (0,)
 
 
+@pytest.mark.parametrize("limits", [{"floors": [1]}, {"floors": [0], "ceilings": [-1]}])
+def test_no_account_opens_outside_its_limits(node: psycopg.Connection[Any], limits: dict[str, Any]) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        Book.open(node, "hrss/limits", **limits)
+
+
 def test_books_and_derived_ids_are_numbered_alike_in_python(book: Book) -> None:
     id_ = uuid7()
     assert batches.number("hrss/test") == book.number

@@ -33,6 +33,7 @@ PREFIX = "/api/clearing/"
 LIMIT = 64 * 1024
 YEARS = range(2000, 3000)  # that a reservation may end in: any of them is a moment of UTC and of the database
 
+Parts = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}\Z")]
 Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
 Scope = dict[str, Any]
@@ -59,12 +60,12 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account to open. Limits in the unit's smallest part: fen."""
+    """An account to open. Limits in the unit's smallest part: fen. Nothing is on it yet: floor ≤ 0 ≤ ceiling."""
 
     name: Name
     unit: Word | Literal["CNY"] = "CNY"
-    floor: int | None = 0
-    ceiling: int | None = None
+    floor: Parts | None = 0
+    ceiling: Parts | None = None
 
 
 class Accounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,7 +172,12 @@ class Door:
 
     async def _open(self, agency: str, body: bytes) -> tuple[int, bytes]:
         wanted = _decode(_ACCOUNTS, body)
-        names = [_own(legs.leg(a.name, a.unit).name) for a in wanted.accounts]
+        names: list[str] = []
+        for place, account in enumerate(wanted.accounts):
+            name = _openable(f"$.accounts[{place}]", account)
+            if name in names:
+                raise _malformed(f"$.accounts[{place}].name", "重复。", "is there twice.")
+            names.append(name)
         await self._with(
             lambda connection: connection.execute(
                 "SELECT count(*) FROM ledger.open($1, $2, $3, $4, $5)",
@@ -240,6 +246,23 @@ def _own(name: str) -> str:
         text = Text(f"账户 {name} 只能由办件记账。", f"Account {name} is moved by cases alone.")
         raise Refused(403, "reserved_account", text.zh, text.en)
     return name
+
+
+def _openable(at: str, account: Account) -> str:
+    """The name of an account that an agency's own system may open with these limits."""
+    if account.unit != "CNY" and account.unit.upper() == "CNY":
+        raise _malformed(f"{at}.unit", "人民币写作 CNY。", "of yuan is written CNY.")
+    if account.floor is not None and account.floor > 0:
+        raise _malformed(f"{at}.floor", "不能大于零。", "can't be above zero.")
+    if account.ceiling is not None and account.ceiling < 0:
+        raise _malformed(f"{at}.ceiling", "不能小于零。", "can't be below zero.")
+    if account.name == legs.FUND or account.name.startswith(legs.PERSON):
+        # the poster opens these on first use, with the floor that keeps them from lending
+        text = Text(
+            f"{at}.name：账户 {account.name} 由节点开立。", f"{at}.name: the node opens account {account.name}."
+        )
+        raise Refused(403, "reserved_account", text.zh, text.en)
+    return _own(legs.leg(account.name, account.unit).name)
 
 
 def _amount(amount: str | int, unit: str) -> int:

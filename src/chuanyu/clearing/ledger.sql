@@ -105,6 +105,9 @@ BEGIN
   END IF;
   IF EXISTS (SELECT FROM unnest(p_names) n WHERE NOT EXISTS (
        SELECT FROM ledger.account a WHERE a.book = b AND a.name = n AND a.name <> '')) THEN
+    IF EXISTS (SELECT FROM unnest(p_floors) f WHERE f > 0) OR EXISTS (SELECT FROM unnest(p_ceilings) c WHERE c < 0) THEN
+      RAISE check_violation USING MESSAGE = 'ledger.open: nothing is on a new account, so floor <= 0 <= ceiling';
+    END IF;
     PERFORM FROM ledger.book k WHERE k.book = b FOR NO KEY UPDATE;   -- one opener per book numbers its accounts
     INSERT INTO ledger.account (book, id, name, unit, floor, ceiling)
       SELECT b, coalesce((SELECT max(a.id) FROM ledger.account a WHERE a.book = b), 0) + row_number() OVER (ORDER BY u.o), u.n, u.un, u.f, u.c
