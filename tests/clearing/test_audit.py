@@ -1,5 +1,6 @@
 """The audit finds every kind of damage, at the node and between the nodes; the lint finds what Citus or a careless grant breaks."""
 
+from importlib import import_module
 from typing import Any
 
 import psycopg
@@ -163,7 +164,23 @@ def test_the_ledger_as_it_is_made_is_clean(town: Town) -> None:
         ),
         ("GRANT CREATE ON SCHEMA ledger TO chuanyu_node", "REVOKE CREATE ON SCHEMA ledger FROM chuanyu_node", "may make tables"),
         ("GRANT EXECUTE ON FUNCTION ledger.close TO PUBLIC", "REVOKE EXECUTE ON FUNCTION ledger.close FROM PUBLIC", "anybody may call"),
-        ("ALTER FUNCTION ledger.close RESET search_path", "ALTER FUNCTION ledger.close SET search_path = pg_catalog", "without a fixed"),
+        (
+            "ALTER FUNCTION ledger.close RESET search_path", "ALTER FUNCTION ledger.close SET search_path = pg_catalog, pg_temp",
+            "without the fixed",
+        ),
+        (
+            "ALTER FUNCTION ledger.post SET search_path = pg_catalog", "ALTER FUNCTION ledger.post SET search_path = pg_catalog, pg_temp",
+            "ledger.post: acts as its owner without the fixed search_path",
+        ),
+        (
+            "CREATE FUNCTION public.bad() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1", "DROP FUNCTION public.bad",
+            "public.bad: acts as its owner",
+        ),
+        (
+            "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO PUBLIC', current_database()); END $$",
+            "DO $$ BEGIN EXECUTE format('REVOKE TEMP ON DATABASE %I FROM PUBLIC', current_database()); END $$",
+            "may make temporary",
+        ),
         (
             "CREATE FUNCTION ledger.bad() RETURNS int LANGUAGE sql AS 'SELECT 1 FROM ledger.book WHERE ctid IS NULL';"
             "REVOKE ALL ON FUNCTION ledger.bad FROM PUBLIC",
@@ -181,6 +198,19 @@ def test_lint_names_what_is_wrong(town: Town, statement: str, undo: str, line: s
     assert len(found) >= 1 and any(line in one for one in found), found
     with town.at("chongqing"):
         assert list(lint.problems()) == []
+
+
+def test_a_ledger_made_before_gets_its_functions_as_they_are_now(town: Town) -> None:
+    """What the migration does to it: the functions are guarded, and still the owner's and the node's to call."""
+    replaced = import_module("chuanyu.clearing.migrations.0006_functions").REPLACED
+    for function in ("open", "close", "begin", "shut", "post", "expire"):
+        town.tamper("chongqing", f"ALTER FUNCTION ledger.{function} SET search_path = pg_catalog")
+    with town.at("chongqing"):
+        assert len(list(lint.problems())) == 6
+    town.tamper("chongqing", replaced)
+    with town.at("chongqing"):
+        assert list(lint.problems()) == []
+        post_alone(BOOK, "treasury", "fund", 1)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from books import Book
 
 from chuanyu.clearing import collector, door
-from chuanyu.clearing.collector import Busy, Collector, Row
+from chuanyu.clearing.collector import Busy, Collector, Row, Unfit
 from chuanyu.core.ids import uuid7
 from chuanyu.node import place
 
@@ -36,21 +36,23 @@ class Wire:
         self.batches.append(ids)
         return self.answer(ids)
 
-    async def close(self) -> None:
+    def terminate(self) -> None:
         self.closed = True
 
 
 class Wires:
-    """Gives the same connection again and again."""
+    """Gives the same connection again and again, and counts those that came back."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        self.back = 0
 
     async def __call__(self) -> Wire:
         return self.wire
 
     async def give_back(self, wire: Wire) -> None:
         assert wire is self.wire
+        self.back += 1
 
 
 def made(answer: Callable[[list[Any]], list[int]] = lambda ids: [0] * len(ids)) -> tuple[Collector, Wire]:
@@ -141,6 +143,51 @@ def test_when_the_database_goes_everyone_is_told() -> None:
     assert lost._queues == {}
 
 
+def test_one_row_the_database_cannot_take_fails_alone() -> None:
+    bad = row()
+
+    def answer(ids: list[Any]) -> list[int]:
+        if bad.id in ids:
+            raise asyncpg.DataError("a moment no calendar has")
+        return [0] * len(ids)
+
+    post, wire = made(answer)
+    rows = [*(row() for _ in range(99)), bad, *(row() for _ in range(99))]
+    answers = together(*(post.post(7, BOOK, r) for r in rows))
+    assert answers.count(0) == 198 and type(answers[99]) is Unfit
+    assert (wire.said[0], wire.said[-1], wire.closed) == ("lock", "unlock", False)
+
+
+def test_who_comes_while_a_run_that_failed_gives_its_connection_back_is_posted() -> None:
+    """The queue it finds is its own: the run before leaves it alone, and both connections come back."""
+    broken = [ConnectionResetError("killed")]
+
+    def answer(ids: list[Any]) -> list[int]:
+        if broken:
+            raise broken.pop()
+        return [0] * len(ids)
+
+    wire = Wire(answer)
+    wires = Wires(wire)
+    post = Collector(wires)
+
+    async def late() -> int:
+        while broken:
+            await asyncio.sleep(0)
+        return await post.post(7, BOOK, row())  # the first run unlocks just now
+
+    async def run() -> list[Any]:
+        found = await asyncio.gather(
+            post.post(7, BOOK, row()), post.post(7, BOOK, row()), late(), return_exceptions=True
+        )
+        await asyncio.gather(*post._tasks)
+        return found
+
+    first, second, third = asyncio.run(run())
+    assert (type(first), type(second), third) == (Busy, Busy, 0)
+    assert (post._queues, wires.back) == ({}, 2)
+
+
 def test_too_many_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collector, "MOST", 10)
     post, _ = made()
@@ -228,6 +275,15 @@ def test_a_crowd_of_clients_shares_a_few_connections(asked: Any) -> None:
     assert {status for status, _ in asked(*(("transfers", wanted()) for _ in range(200)))} == {200}
 
 
+def test_a_row_the_database_cannot_take_spoils_nothing_for_others(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the door forgot to look: whoever sent it is told so, and the others never notice."""
+    monkeypatch.setattr(door, "YEARS", range(1, 10000))
+    bad = wanted(kind="pending", expires="9999-12-31T23:59:59-23:59")
+    first, *others = asked(("transfers", bad), *(("transfers", wanted()) for _ in range(40)))
+    assert (first[0], first[1]["refused"]) == (400, "malformed")
+    assert {status for status, _ in others} == {200}
+
+
 def test_repeated_it_gets_the_same_answer_with_other_content_it_is_refused(asked: Any) -> None:
     same = wanted()
     (first, second) = asked(("transfers", same), ("transfers", same))
@@ -269,12 +325,45 @@ def test_accounts_are_opened_with_their_limits_once(asked: Any, node: Any) -> No
 
 
 @pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"floor": 100}, "floor"), ({"ceiling": -1}, "ceiling"), ({"floor": -(10**30)}, "floor"), ({"ceiling": 2**63}, "ceiling"),
+        ({"unit": "cny"}, "unit"), ({"unit": "Points"}, "unit"),
+    ],
+)  # fmt: skip
+def test_no_account_opens_with_what_it_cannot_hold(asked: Any, node: Any, change: dict[str, Any], field: str) -> None:
+    body = {"service": "transit_card", "accounts": [{"name": "good"}, {"name": "bad"} | change]}
+    ((status, answer),) = asked(("accounts", body))
+    assert (status, answer["refused"]) == (400, "malformed")
+    assert f".{field}" in answer["text"]["en"] and f".{field}" in answer["text"]["zh"]
+    assert node.execute("SELECT count(*) FROM ledger.account WHERE name IN ('good', 'bad')").fetchone() == (0,)
+
+
+def test_an_account_twice_in_one_request_is_named(asked: Any) -> None:
+    body = {
+        "service": "transit_card",
+        "accounts": [{"name": "twin"}, {"name": "twin", "unit": "points"}, {"name": "twin"}],
+    }
+    ((status, answer),) = asked(("accounts", body))
+    assert (status, answer["refused"]) == (400, "malformed") and "$.accounts[2].name" in answer["text"]["en"]
+
+
+@pytest.mark.parametrize("name", ["fund", "person/0197c2b0-0000-7000-8000-000000000000", "person/x"])
+def test_what_the_node_opens_is_not_opened_without_its_floor(asked: Any, node: Any, name: str) -> None:
+    body = {"service": "transit_card", "accounts": [{"name": name, "floor": None}]}
+    ((status, answer),) = asked(("accounts", body))
+    assert (status, answer["refused"]) == (403, "reserved_account") and "$.accounts[0].name" in answer["text"]["en"]
+    assert node.execute("SELECT count(*) FROM ledger.account WHERE name = %s", [name]).fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"id": "x"}, {"id": "00000000-0000-4000-8000-000000000000"}, {"amount": 2.5}, {"amount": "2.001"}, {"amount": 200},
         {"amount": "-x"}, {"amount": "99999999999999999.00"}, {"amount": "0.00"}, {"amount": "-1.00"}, {"amount": 2**80, "unit": "points"},
         {"debit": "a 2"}, {"debit": ""}, {"service": "../x"}, {"kind": "expire"}, {"kind": "adjust"}, {"colour": "red"}, {"code": None},
-        {"expires": "2100-01-01T00:00:00"}, {"unit": "points", "amount": "5"},
+        {"expires": "2100-01-01T00:00:00"}, {"kind": "pending", "expires": "9999-12-31T23:59:59-23:59"},
+        {"kind": "pending", "expires": "0001-01-01T00:00:00+23:59"}, {"unit": "points", "amount": "5"},
     ],
 )  # fmt: skip
 def test_what_is_malformed_is_named(asked: Any, change: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ from ledger_model import (
 
 from chuanyu.clearing import batches
 from chuanyu.core.ids import uuid7
+from chuanyu.node import place
 
 SOON = timedelta(hours=1)
 
@@ -185,6 +186,12 @@ def test_opening_again_changes_nothing(book: Book) -> None:
     again = Book.open(book.connection, "hrss/test", floors=[7, 7, 7, 7, 7])
     assert (again.number, again.accounts) == (book.number, book.accounts)
     assert book.all("SELECT floor FROM ledger.account WHERE book = %s ORDER BY id")[0] == (0,)
+
+
+@pytest.mark.parametrize("limits", [{"floors": [1]}, {"floors": [0], "ceilings": [-1]}])
+def test_no_account_opens_outside_its_limits(node: psycopg.Connection[Any], limits: dict[str, Any]) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        Book.open(node, "hrss/limits", **limits)
 
 
 def test_books_and_derived_ids_are_numbered_alike_in_python(book: Book) -> None:
@@ -483,3 +490,43 @@ def test_the_nodes_role_cannot_give_itself_more(book: Book) -> None:
     book.connection.execute("GRANT ALL ON ledger.account TO chuanyu_node")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         book.connection.execute("UPDATE ledger.account SET balance = 1")
+
+
+TRAP = """
+CREATE FUNCTION pg_temp.evil() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_user <> 'chuanyu_node' THEN UPDATE ledger.account SET floor = NULL; END IF;
+  RETURN true;
+END $$;
+CREATE DOMAIN pg_temp.uuid AS pg_catalog.uuid CHECK (pg_temp.evil());
+CREATE DOMAIN pg_temp.int AS pg_catalog.int4 CHECK (pg_temp.evil());
+CREATE DOMAIN pg_temp.int4 AS pg_catalog.int4 CHECK (pg_temp.evil());
+CREATE DOMAIN pg_temp.int2 AS pg_catalog.int2 CHECK (pg_temp.evil());
+CREATE DOMAIN pg_temp.int8 AS pg_catalog.int8 CHECK (pg_temp.evil());
+CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.evil());
+CREATE DOMAIN pg_temp.timestamptz AS pg_catalog.timestamptz CHECK (pg_temp.evil());
+"""
+
+
+def test_no_type_of_the_nodes_role_runs_as_the_owner(own_place: place.Place, owner: psycopg.Connection[Any]) -> None:
+    """Even where somebody let the node's role make temporary objects: the ledger's functions don't find its types."""
+    (name,) = owner.execute("SELECT current_database()").fetchone()  # type: ignore[misc]
+    owner.execute(f"GRANT TEMP ON DATABASE {name} TO chuanyu_node")
+    try:
+        with psycopg.connect(own_place.database_url, autocommit=True) as robber:
+            robber.execute(TRAP)
+            book = Book.open(robber, "hrss/trap", floors=[0, None])
+            window = book.begin("w")
+            assert book.post(Transfer(id=uuid7(), debit=2, credit=1, amount=5), window=window) == [POSTED]
+            pending = Transfer(id=uuid7(), debit=1, credit=2, amount=1, kind=PENDING)
+            assert book.post(pending, Transfer(id=uuid7(), debit=1, credit=2, amount=1, kind=2, origin=pending.id)) == [
+                0,
+                0,
+            ]
+            book.one("SELECT ledger.expire(%s)", book.number)
+            book.one("SELECT ledger.close(%s, 2)", book.number)
+            book.shut(window, 1)
+    finally:
+        owner.execute(f"REVOKE TEMP ON DATABASE {name} FROM chuanyu_node")
+    floors = owner.execute("SELECT floor FROM ledger.account WHERE book = %s ORDER BY id", [book.number]).fetchall()
+    assert floors == [(0,), (None,)]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,15 @@ def book(node: psycopg.Connection[Any]) -> Book:
     return book
 
 
+def of_the_database() -> list[str]:
+    """What the page says about the database itself, in this server."""
+    page = (Path(__file__).parents[2] / "docs/how-to/scale-out.md").read_text(encoding="utf-8")
+    block = page.split("```sql\n")[1].split("```")[0]
+    found = [line.partition("--")[0] for line in block.splitlines() if "DATABASE chuanyu " in line]
+    assert len(found) == 5
+    return [line.replace("DATABASE chuanyu ", f"DATABASE {MOVED} ") for line in found]
+
+
 def test_a_dump_restored_elsewhere_is_the_same_ledger(
     book: Book, own_place: place.Place, postgres_server: postgres.Server
 ) -> None:
@@ -36,7 +46,8 @@ def test_a_dump_restored_elsewhere_is_the_same_ledger(
     superuser = place.socket_url("postgres", own_place.superuser_password, "postgres", own_place.sockets)
     dump = own_place.home / "node.dump"
     with psycopg.connect(superuser, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {MOVED} OWNER chuanyu_owner ENCODING 'UTF8'")
+        for line in of_the_database():
+            connection.execute(line)  # type: ignore[call-overload]
     try:
         program = postgres_server.bin
         subprocess.run(

@@ -19,18 +19,24 @@ import structlog
 BATCH = 500
 TOGETHER, KEPT = 16, 4  # connections at most, and how many stay open when nobody needs them
 MOST = 10_000  # transfers waiting in one book; more are turned away at once rather than late
+# what one row can bring upon a whole batch: it can't be sent, or is out of the range of its column
+UNFIT = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, OverflowError)
 RETRY = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 # LOCK and UNLOCK are statements of their own, and so is the posting: that is how Citus can send it to the book's shard
 _LOCK = "SELECT pg_advisory_lock(hashtext('chuanyu.poster'), hashtext($1))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtext('chuanyu.poster'), hashtext($1))"
-_POST = "SELECT ledger.post($1, 0, $2, $3, $4, $5, $6, $7, $8, $9)"
+_POST = "SELECT ledger.post($1, 0, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 
 log = structlog.get_logger("chuanyu.clearing")
 
 
 class Busy(Exception):
     """Too many transfers wait already, or the database is away: nothing is known about this one; send it again."""
+
+
+class Unfit(Exception):
+    """The database can't take this one as it is: nothing was posted, and sending it again changes nothing."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +52,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     expires: datetime | None = None
 
 
-Waiting = tuple[Row, "asyncio.Future[int]"]
+# rows that are posted all or none (mostly one alone), and who waits for their statuses
+Waiting = tuple[tuple[Row, ...], "asyncio.Future[list[int]]"]
 
 
 class Collector:
-    """`post` a row and get its status. `connect` gives a connection of one's own."""
+    """`post` a row, or a chain of them, and get its status. `connect` gives a connection of one's own."""
 
     def __init__(self, connect: Any) -> None:
         self._connect = connect
@@ -60,7 +67,12 @@ class Collector:
         self.posted = 0
 
     async def post(self, number: int, book: str, row: Row) -> int:
-        """The ledger's status for one transfer. Raises Busy."""
+        """The ledger's status for one transfer. Raises Busy, Unfit."""
+        (status,) = await self.chain(number, book, (row,))
+        return status
+
+    async def chain(self, number: int, book: str, rows: tuple[Row, ...]) -> list[int]:
+        """The statuses of up to BATCH transfers that are posted all or none, each id once. Raises Busy, Unfit."""
         queue = self._queues.get((number, book))
         if queue is None:
             queue = self._queues[number, book] = deque()
@@ -69,46 +81,52 @@ class Collector:
             task.add_done_callback(self._tasks.discard)
         elif len(queue) >= MOST:
             raise Busy
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        queue.append((row, future))
+        future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        queue.append((rows, future))
         return await future
 
     async def _run(self, number: int, book: str, queue: deque[Waiting]) -> None:
-        """Post until the queue is empty. Whatever goes wrong, nobody who waits is forgotten."""
+        """Post until the queue is empty. Whatever goes wrong, nobody who waits is forgotten, and the connection is given back."""
+        connection, locked = None, False
         batch: list[Waiting] = []
         try:
             connection = await self._connect()
-            locked = False
-            try:
-                while queue:
-                    if len(queue) > 1 and not locked:
-                        await connection.execute(_LOCK, book)
-                        locked = True
-                    batch = _take(queue)
-                    await self._settle(connection, number, batch)
-                    batch = []
-            finally:
-                del self._queues[number, book]  # before anything else is awaited: who comes now starts anew
-                await self._release(connection, book, locked=locked)
+            while queue:
+                if len(queue) > 1 and not locked:
+                    locked = True  # perhaps: it is unlocked in any case
+                    await connection.execute(_LOCK, book)
+                batch = _take(queue)
+                await self._settle(connection, number, batch)
+                batch = []
         except Exception as error:
             log.warning("a batch was not posted", book=book, reason=str(error))
-            self._queues.pop((number, book), None)
+        finally:
+            # before anything else is awaited: who comes now starts anew. This queue is this run's, the next is another's.
+            del self._queues[number, book]
             for _, future in (*batch, *queue):
                 if not future.done():
                     future.set_exception(Busy())
+            if connection is not None:
+                await self._release(connection, book, locked=locked)
 
     async def _release(self, connection: Any, book: str, *, locked: bool) -> None:
+        """Give it back without the lock. One that can't be unlocked is cut off, which unlocks it too."""
+        whole = False
         try:
             if locked:
                 await connection.execute(_UNLOCK, book)
-        except Exception:
-            await connection.close()
+            whole = True
+        except Exception as error:
+            log.warning("a connection was cut off", book=book, reason=str(error))
         finally:
+            if not whole:
+                connection.terminate()
             await self._connect.give_back(connection)
 
     async def _settle(self, connection: Any, number: int, batch: list[Waiting]) -> None:
-        """Post a batch and tell everyone. One that collides with another poster's is split until it does not."""
-        rows = [row for row, _ in batch]
+        """Post a batch and tell everyone. One that collides, or holds what the database can't take, is split until it does not."""
+        rows = [row for chain, _ in batch for row in chain]
+        chains = [place if len(chain) > 1 else 0 for place, (chain, _) in enumerate(batch, start=1) for _ in chain]
         try:
             statuses = await connection.fetchval(
                 _POST,
@@ -121,30 +139,43 @@ class Collector:
                 [r.kind for r in rows],
                 [r.origin for r in rows],
                 [r.expires for r in rows],
+                chains if any(chains) else None,
             )
-        except RETRY:
-            if len(batch) == 1:
+        except (*RETRY, *UNFIT) as error:
+            if len(batch) > 1:
+                half = len(batch) // 2
+                await self._settle(connection, number, batch[:half])
+                await self._settle(connection, number, batch[half:])
+                return
+            if isinstance(error, RETRY):
                 raise
-            half = len(batch) // 2
-            await self._settle(connection, number, batch[:half])
-            await self._settle(connection, number, batch[half:])
+            log.warning("a transfer does not fit the database", reason=str(error))
+            if not batch[0][1].done():
+                batch[0][1].set_exception(Unfit(str(error)))
             return
         self.batches += 1
-        self.posted += len(batch)
-        for (_, future), status in zip(batch, statuses, strict=True):
+        self.posted += len(rows)
+        answers = iter(statuses)
+        for chain, future in batch:
+            own = [next(answers) for _ in chain]
             if not future.done():  # its client may have hung up
-                future.set_result(status)
+                future.set_result(own)
 
 
 def _take(queue: deque[Waiting]) -> list[Waiting]:
-    """The next batch. An id that is in it already stays for the one after, where it gets the first one's answer."""
+    """The next batch. What has an id that is in it already stays for the one after, where it gets the first one's answer."""
     taken: list[Waiting] = []
     seen: set[UUID] = set()
     later: list[Waiting] = []
-    while queue and len(taken) < BATCH:
+    rows = 0
+    while queue and (not rows or rows + len(queue[0][0]) <= BATCH):
         one = queue.popleft()
-        (later if one[0].id in seen else taken).append(one)
-        seen.add(one[0].id)
+        if any(row.id in seen for row in one[0]):
+            later.append(one)
+        else:
+            taken.append(one)
+            rows += len(one[0])
+        seen.update(row.id for row in one[0])
     queue.extendleft(reversed(later))
     return taken
 

@@ -24,14 +24,16 @@ from msgspec import Meta
 
 from chuanyu.clearing import legs
 from chuanyu.clearing.batches import KINDS, number
-from chuanyu.clearing.collector import Busy, Collector, Connections, Row
+from chuanyu.clearing.collector import UNFIT, Busy, Collector, Connections, Row, Unfit
 from chuanyu.clearing.reasons import REASONS
 from chuanyu.core.money import Money, MoneyError
 from chuanyu.core.text import Text
 
 PREFIX = "/api/clearing/"
 LIMIT = 64 * 1024
+YEARS = range(2000, 3000)  # that a reservation may end in: any of them is a moment of UTC and of the database
 
+Parts = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}\Z")]
 Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
 Scope = dict[str, Any]
@@ -58,12 +60,12 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account to open. Limits in the unit's smallest part: fen."""
+    """An account to open. Limits in the unit's smallest part: fen. Nothing is on it yet: floor ≤ 0 ≤ ceiling."""
 
     name: Name
     unit: Word | Literal["CNY"] = "CNY"
-    floor: int | None = 0
-    ceiling: int | None = None
+    floor: Parts | None = 0
+    ceiling: Parts | None = None
 
 
 class Accounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,33 +144,40 @@ class Door:
 
     async def _transfer(self, agency: str, body: bytes) -> tuple[int, bytes]:
         wanted = _decode(_TRANSFER, body)
-        if wanted.id.version != 7:
-            raise Refused(400, "malformed", "$.id 须为第 7 版 UUID。", "$.id must be a version 7 UUID.")
-        book, amount = f"{agency}/{wanted.service}", _amount(wanted.amount, wanted.unit)
-        names = [_own(leg.name) for leg in (legs.leg(wanted.debit, wanted.unit), legs.leg(wanted.credit, wanted.unit))]
-        ids = [await self._account(book, name) for name in names]
-        row = Row(
-            id=wanted.id,
-            debit=ids[0],
-            credit=ids[1],
-            amount=amount,
-            code=wanted.code,
-            kind=KINDS[wanted.kind],
-            origin=wanted.of,
-            expires=wanted.expires,
-        )
+        book = f"{agency}/{wanted.service}"
+        row = await self._row(book, wanted)
         try:
             status = await self.collector.post(number(book), book, row)
         except Busy:
             raise _busy() from None
+        except Unfit as error:
+            raise _unfit(error) from None
         if status == 0:
             return 200, b'{"status":"posted"}'
         reason = REASONS[status]
         raise Refused(409 if reason.kept else 422, reason.code, reason.text.zh, reason.text.en)
 
+    async def _row(self, book: str, wanted: Transfer) -> Row:
+        if wanted.id.version != 7:
+            raise _malformed("$.id", "须为第 7 版 UUID。", "must be a version 7 UUID.")
+        if wanted.expires is not None and wanted.expires.year not in YEARS:
+            raise _malformed("$.expires", "年份须在 2000 至 2999 之间。", "must be in the years 2000 to 2999.")
+        amount = _amount(wanted.amount, wanted.unit)
+        names = [_own(leg.name) for leg in (legs.leg(wanted.debit, wanted.unit), legs.leg(wanted.credit, wanted.unit))]
+        ids = [await self._account(book, name) for name in names]
+        return Row(
+            id=wanted.id, debit=ids[0], credit=ids[1], amount=amount, code=wanted.code,
+            kind=KINDS[wanted.kind], origin=wanted.of, expires=wanted.expires,
+        )  # fmt: skip
+
     async def _open(self, agency: str, body: bytes) -> tuple[int, bytes]:
         wanted = _decode(_ACCOUNTS, body)
-        names = [_own(legs.leg(a.name, a.unit).name) for a in wanted.accounts]
+        names: list[str] = []
+        for place, account in enumerate(wanted.accounts):
+            name = _openable(f"$.accounts[{place}]", account)
+            if name in names:
+                raise _malformed(f"$.accounts[{place}].name", "重复。", "is there twice.")
+            names.append(name)
         await self._with(
             lambda connection: connection.execute(
                 "SELECT count(*) FROM ledger.open($1, $2, $3, $4, $5)",
@@ -202,6 +211,8 @@ class Door:
                 raise
             finally:
                 await self._connections.give_back(connection)
+        except UNFIT as error:
+            raise _unfit(error) from None
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("the database is away", reason=str(error))
             raise _busy() from None
@@ -212,6 +223,14 @@ _TRANSFER, _ACCOUNTS = msgspec.json.Decoder(Transfer), msgspec.json.Decoder(Acco
 
 def _busy() -> Refused:
     return Refused(503, "busy", "节点繁忙，请用同一编号重发。", "The node is busy; send it again with the same id.")
+
+
+def _malformed(field: str, zh: str, en: str) -> Refused:
+    return Refused(400, "malformed", f"{field} {zh}", f"{field} {en}")
+
+
+def _unfit(error: Exception) -> Refused:
+    return Refused(400, "malformed", f"账本不能记这个请求：{error}", f"The ledger can't take this request: {error}")
 
 
 def _decode(decoder: Any, body: bytes) -> Any:
@@ -227,6 +246,23 @@ def _own(name: str) -> str:
         text = Text(f"账户 {name} 只能由办件记账。", f"Account {name} is moved by cases alone.")
         raise Refused(403, "reserved_account", text.zh, text.en)
     return name
+
+
+def _openable(at: str, account: Account) -> str:
+    """The name of an account that an agency's own system may open with these limits."""
+    if account.unit != "CNY" and account.unit.upper() == "CNY":
+        raise _malformed(f"{at}.unit", "人民币写作 CNY。", "of yuan is written CNY.")
+    if account.floor is not None and account.floor > 0:
+        raise _malformed(f"{at}.floor", "不能大于零。", "can't be above zero.")
+    if account.ceiling is not None and account.ceiling < 0:
+        raise _malformed(f"{at}.ceiling", "不能小于零。", "can't be below zero.")
+    if account.name == legs.FUND or account.name.startswith(legs.PERSON):
+        # the poster opens these on first use, with the floor that keeps them from lending
+        text = Text(
+            f"{at}.name：账户 {account.name} 由节点开立。", f"{at}.name: the node opens account {account.name}."
+        )
+        raise Refused(403, "reserved_account", text.zh, text.en)
+    return _own(legs.leg(account.name, account.unit).name)
 
 
 def _amount(amount: str | int, unit: str) -> int:

@@ -91,7 +91,7 @@ CREATE TABLE ledger.entry (
 
 -- Opens what is not there yet; asking again changes nothing. An account keeps the unit and limits it was opened with.
 CREATE FUNCTION ledger.open(p_book text, p_names text[], p_units text[], p_floors bigint[], p_ceilings bigint[] DEFAULT '{}')
-RETURNS TABLE (book int, id int, name text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+RETURNS TABLE (book int, id int, name text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE b int := ledger.number(p_book); known text;
 BEGIN
@@ -105,6 +105,9 @@ BEGIN
   END IF;
   IF EXISTS (SELECT FROM unnest(p_names) n WHERE NOT EXISTS (
        SELECT FROM ledger.account a WHERE a.book = b AND a.name = n AND a.name <> '')) THEN
+    IF EXISTS (SELECT FROM unnest(p_floors) f WHERE f > 0) OR EXISTS (SELECT FROM unnest(p_ceilings) c WHERE c < 0) THEN
+      RAISE check_violation USING MESSAGE = 'ledger.open: nothing is on a new account, so floor <= 0 <= ceiling';
+    END IF;
     PERFORM FROM ledger.book k WHERE k.book = b FOR NO KEY UPDATE;   -- one opener per book numbers its accounts
     INSERT INTO ledger.account (book, id, name, unit, floor, ceiling)
       SELECT b, coalesce((SELECT max(a.id) FROM ledger.account a WHERE a.book = b), 0) + row_number() OVER (ORDER BY u.o), u.n, u.un, u.f, u.c
@@ -117,7 +120,7 @@ END $$;
 
 -- Closes an account for good: it takes nothing any more. Not while something is reserved on it. Says whether it is closed.
 CREATE FUNCTION ledger.close(p_book int, p_account int) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM FROM ledger.account WHERE book = p_book AND id = p_account FOR NO KEY UPDATE;
   UPDATE ledger.account SET closed = true WHERE book = p_book AND id = p_account AND pending_out = 0 AND pending_in = 0;
@@ -126,7 +129,7 @@ END $$;
 
 -- Opens a window, or finds it.
 CREATE FUNCTION ledger.begin(p_book int, p_name text, OUT id int, OUT state smallint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
   SELECT w.id, w.state INTO id, state FROM ledger.window w WHERE w.book = p_book AND w.name = p_name;
@@ -141,7 +144,7 @@ END $$;
 
 -- Moves a window forward, never back: 1 closing, 2 closed. Waits for the batches that are being posted to it. Returns its state.
 CREATE FUNCTION ledger.shut(p_book int, p_window int, p_state smallint) RETURNS smallint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE s smallint;
 BEGIN
   SELECT w.state INTO s FROM ledger.window w WHERE w.book = p_book AND w.id = p_window FOR UPDATE;
@@ -167,7 +170,7 @@ CREATE FUNCTION ledger.post(
   p_book int, p_window int, p_id uuid[], p_debit int[], p_credit int[], p_amount bigint[], p_code text[],
   p_kind smallint[] DEFAULT NULL, p_origin uuid[] DEFAULT NULL, p_expires timestamptz[] DEFAULT NULL,
   p_chain int[] DEFAULT NULL, p_mirror boolean DEFAULT false)
-RETURNS smallint[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+RETURNS smallint[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 -- One plan for ever: probes of an index for what the batch names and no more, however old the statistics are. Hence `= ANY`
 -- beside the joins, and subqueries kept apart by OFFSET 0.
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -369,7 +372,7 @@ END $$;
 -- Gives back what pending transfers of a book reserved beyond their time, at most `p_limit` of them. Returns how many.
 -- The mark lies ten minutes back: longer than any transaction may take to commit a pending that it found still in time.
 CREATE FUNCTION ledger.expire(p_book int, p_limit int DEFAULT 500) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   moment timestamptz := clock_timestamp(); mark timestamptz; done smallint[];
   ids uuid[]; new uuid[]; dr int[]; cr int[]; amt bigint[]; codes text[]; m int;

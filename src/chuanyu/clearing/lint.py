@@ -1,7 +1,8 @@
 """What the catalogue of PostgreSQL says about the ledger: fit for Citus, and closed to the node's role.
 
 Every primary key, unique key and foreign key begins with `book`; no triggers, which Citus refuses; nothing but reading and
-the functions for the node's role; every function that acts as the owner has a fixed search_path.
+the functions for the node's role; no temporary objects of its own, and every function of the database that acts as its owner
+looks for them last: a type of the same name there would run whatever the node's role wants, as the owner.
 """
 
 from collections.abc import Iterator
@@ -32,11 +33,20 @@ SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgreli
 """
 _FUNCTIONS = """
 SELECT p.proname,
-       p.prosecdef AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s = 'search_path=pg_catalog'),
        EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g WHERE g.grantee = 0),
        (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = p.proowner),
        p.prosrc ~ '\\mctid\\M'
   FROM pg_proc p WHERE p.pronamespace = 'ledger'::regnamespace
+"""
+
+
+# pg_temp comes first unless it is named, and then a type there hides the one that is meant
+_DEFINERS = """
+SELECT p.pronamespace::regnamespace::text, p.proname FROM pg_proc p
+ WHERE p.prosecdef AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s = 'search_path=pg_catalog, pg_temp')
+   AND p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+ ORDER BY 1, 2
 """
 
 
@@ -46,9 +56,9 @@ def problems() -> Iterator[str]:
         yield f"ledger.{table}: {key} begins with {column or 'an expression'}, not with book"
     for table, trigger in sql.rows(_TRIGGERS, []):
         yield f"ledger.{table}: trigger {trigger}"
-    for function, loose, public, superuser, ctid in sql.rows(_FUNCTIONS, []):
-        if loose:
-            yield f"ledger.{function}: acts as its owner without a fixed search_path"
+    for schema, function in sql.rows(_DEFINERS, []):
+        yield f"{schema}.{function}: acts as its owner without the fixed search_path pg_catalog, pg_temp"
+    for function, public, superuser, ctid in sql.rows(_FUNCTIONS, []):
         if public:
             yield f"ledger.{function}: anybody may call it"
         if superuser:
@@ -65,6 +75,8 @@ def _privileges() -> Iterator[str]:
         return
     if role[0]:
         yield f"{NODE} is a superuser"
+    if sql.row("SELECT has_database_privilege(%s, current_database(), 'TEMPORARY')", [NODE]) == (True,):
+        yield f"{NODE} may make temporary tables and types: REVOKE ALL ON DATABASE … FROM PUBLIC, {NODE}"
     if sql.row("SELECT has_schema_privilege(%s, 'ledger', 'CREATE')", [NODE]) == (True,):
         yield f"{NODE} may make tables in schema ledger"
     for oid, table in sql.rows(_TABLES, []):
