@@ -146,7 +146,7 @@ FITS = """sizes => Object.fromEntries(sizes.map(size => {
     .filter(([e, box]) => Math.round(box.height) < 44 && !e.closest('.crumbs'))
     .map(([e, box]) => e.outerHTML.slice(0, 60) + ' ' + box.height);
   const upright = [...document.querySelectorAll('main *')]
-    .filter(e => !e.children.length && e.checkVisibility() && (e.innerText ?? '').trim().length > 5 && !e.closest('.unseen'))
+    .filter(e => !e.children.length && e.checkVisibility() && (e.innerText ?? '').trim().length > 5 && !e.closest('.unseen, thead'))
     .map(e => [e, e.getBoundingClientRect(), parseFloat(getComputedStyle(e).fontSize)])
     .filter(([e, box, em]) => box.width && box.width < 3 * em && box.height > 5 * em)
     .map(([e]) => e.innerText.trim().slice(0, 40));

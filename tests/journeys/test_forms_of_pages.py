@@ -10,7 +10,7 @@ from visits import Scene
 WIDE = """[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 719)
   .slice(0, 6).map(e => `${e.tagName} ${e.className} ${e.innerText.slice(0, 20)}`)"""
 
-BROKEN = """[...document.querySelectorAll('main td.num > *, main td.tight > *, main .tag')]
+BROKEN = """[...document.querySelectorAll('main td.num > *, main td.tight > :not(:has(*)), main .tag')]
   .filter(e => e.checkVisibility() && e.getClientRects().length > 1).slice(0, 6).map(e => e.innerText)"""
 
 
