@@ -9,7 +9,8 @@ import pytest
 from world import World
 
 from chuanyu.cases import actions as cases
-from chuanyu.cases.models import Case
+from chuanyu.cases import queries
+from chuanyu.cases.models import Case, CaseDocument
 from chuanyu.clearing.actions import fund
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
@@ -174,3 +175,88 @@ def test_the_same_month_from_the_other_province_is_refused_in_either_order(desk:
         dev.settle()
         assert (dev.state(first, paid), dev.state(second, refused)) == ("paid", "refused")
         assert dev.reason(second, refused) == "double_benefit"
+
+
+# --- one fen short ----------------------------------------------------------------------------------------------------
+
+
+def short(nhsa: Desk) -> tuple[UUID, Money]:
+    """A patient of Chongqing at a hospital in Sichuan; the fund at home has nothing. The case, and what it lacks."""
+    qualified = {"diseases": [{"disease": "M03900", "since": "2020-01-01"}]}
+    nhsa.enter(THERE, insurance={"scheme": "resident"}, qualification=qualified)
+    case = nhsa.file(HOME, visit={"place": "510107"})
+    line = {"name": "降压药", "amount": "200.00", "disease": "M03900"}
+    bill = {
+        "number": "OP-1",
+        "place": "510107",
+        "seen_on": "2025-06-10",
+        "lines": [line],
+        "opened": [{"disease": "M03900"}],
+    }
+    nhsa.act(HOME, case, "bill", documents={"bill": bill})
+    nhsa.settle()
+    assert (nhsa.state(THERE, case), nhsa.reason(THERE, case)) == ("pricing", "posting_insufficient")
+    with nhsa.at(THERE):
+        settlement = CaseDocument.objects.filter(case=case, name="settlement").latest("sequence").body
+    return case, Money.parse(settlement["fund"])
+
+
+def a_minute_passes(nhsa: Desk) -> None:
+    for node in (HOME, THERE):
+        with nhsa.at(node):
+            Case.objects.exclude(acts_at=None).update(acts_at="2020-01-01T00:00Z")
+    nhsa.settle()
+
+
+def test_what_the_fund_lacked_is_paid_by_itself_once_it_is_there_and_not_a_fen_sooner(desk: Any) -> None:
+    nhsa = desk(CHRONIC, "nhsa")
+    case, lacks = short(nhsa)
+    nhsa.money(THERE, str(lacks - Money(1)))
+    with nhsa.at(THERE):
+        before = Case.objects.get(pk=case).sequence
+    for _ in range(3):
+        a_minute_passes(nhsa)
+    with nhsa.at(THERE):
+        assert Case.objects.get(pk=case).sequence == before  # it was looked up, not tried
+    nhsa.money(THERE, "0.01")
+    a_minute_passes(nhsa)
+    assert nhsa.state(HOME, case) == "priced"
+    nhsa.same(case)
+
+
+def test_a_clerk_of_the_place_of_insurance_need_not_wait_for_the_minute(desk: Any) -> None:
+    nhsa = desk(CHRONIC, "nhsa")
+    case, lacks = short(nhsa)
+    nhsa.money(THERE, str(lacks))
+    nhsa.act(THERE, case, "price")
+    nhsa.settle()
+    assert nhsa.state(HOME, case) == "priced"
+
+
+@pytest.mark.parametrize(("act", "state"), [("recall", "opened"), ("self_pay", "by_hand")])
+def test_the_hospital_takes_its_patient_out_of_the_wait_for_money(desk: Any, act: str, state: str) -> None:
+    nhsa = desk(CHRONIC, "nhsa")
+    case, lacks = short(nhsa)
+    with nhsa.at(HOME):
+        offered = {each.name for each in queries.view(case, nhsa.clerk(HOME)).acts}
+    assert offered == {"recall", "self_pay"}
+    nhsa.act(HOME, case, act)
+    nhsa.settle()
+    assert nhsa.state(HOME, case) == nhsa.state(THERE, case) == state
+    nhsa.money(THERE, str(lacks))
+    a_minute_passes(nhsa)
+    assert nhsa.state(HOME, case) == state  # the money comes too late, and nothing is reserved
+    nhsa.same(case)
+
+
+def test_what_is_reserved_already_is_not_taken_back_by_a_late_request(desk: Any) -> None:
+    nhsa = desk(CHRONIC, "nhsa")
+    case, lacks = short(nhsa)
+    nhsa.money(THERE, str(lacks))
+    nhsa.link = False
+    nhsa.act(HOME, case, "recall")
+    a_minute_passes(nhsa)
+    nhsa.link = True
+    nhsa.settle()
+    assert nhsa.state(HOME, case) == nhsa.state(THERE, case) == "priced"
+    nhsa.same(case)

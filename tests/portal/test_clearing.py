@@ -268,6 +268,36 @@ def test_the_rule_says_which_months_are_missing(foreign: Client, monkeypatch: py
     assert foreign.post("/clearing/prepayments/", asked | {"service": "x"}).status_code == 404
 
 
+def test_the_first_year_an_officer_puts_money_in_and_prepays_by_hand(
+    foreign: Client, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHUANYU_TODAY", "2025-01-25")
+    asked = {"service": "medical_settlement", "payer": "chongqing/nhsa", "payee": "sichuan/nhsa", "unit": "CNY"}
+    page = read(foreign.get("/clearing/prepayments/"))
+    assert "登记拨入基金的款项" in page.text and "手工追加预付金" in page.text
+    answer = foreign.post("/clearing/prepayments/", asked | {"do": "fund", "amount": "1.234", "why": ""})
+    page = read(answer)
+    assert answer.status_code == 422 and "最多两位小数" in page.text and "请写明原因和依据" in page.text
+    assert 'value="1.234"' in answer.content.decode()
+    given = {"do": "fund", "amount": "3,000,000.00", "why": "首次拨付"}
+    assert "已记入基金 3,000,000.00 元" in read(foreign.post("/clearing/prepayments/", asked | given, follow=True)).text
+    given = {"do": "prepay", "amount": "2000000", "why": "双方商定的首年预付"}
+    foreign.post("/clearing/prepayments/", asked | given)
+    posting.work()
+    (found,) = queries.gauges(agency="nhsa")
+    assert found.opening == 200_000_000
+    page = read(foreign.get("/clearing/prepayments/"))
+    for text in ("首次拨付", "双方商定的首年预付", "chongqing/officer-nhsa", "2,000,000.00"):
+        assert text in page.text
+    other = staff("officer")
+    assert "首次拨付" not in read(other.get("/clearing/prepayments/")).text  # another agency's
+    before = queries.accounts("nhsa/medical_settlement")
+    other.post("/clearing/prepayments/", asked | given)
+    posting.work()
+    assert queries.accounts("nhsa/medical_settlement") == before
+    assert foreign.post("/clearing/prepayments/", asked | given | {"unit": "points"}).status_code == 404
+
+
 # --- the bank ---------------------------------------------------------------------------------------------------------
 
 

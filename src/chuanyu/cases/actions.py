@@ -3,7 +3,6 @@
 One node writes at a time: the one whose agency owns the state. A step of anyone else becomes a request to the owner.
 """
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,13 +28,12 @@ from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.ids import uuid7
 from chuanyu.core.outcomes import Outcome
-from chuanyu.core.service import Act, Procedure, Service
+from chuanyu.core.service import Act, Procedure, Service, State
 from chuanyu.identity import vault
 from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here, peer
 
 BATCH = 200  # automatic steps in one round, so that the worker's other jobs get their turn
-AGAIN = timedelta(minutes=1)  # after a step failed for a reason nobody foresaw
 log = structlog.get_logger("chuanyu.cases")
 FILES = 20  # attachments a case can have
 ORIGIN = "watch.flows"  # what the household is looked up for when a case begins
@@ -155,8 +153,8 @@ def may(actor: Actor, case: Case, act: Act) -> bool:
     """True if `actor` is who the declaration says takes this step, or a party's clerk with the applicant before them."""
     if act.by == "applicant":
         return actor.is_person(case.person, case.service) or (actor.assists(case.person) and is_party(actor, case))
-    if act.by == "auto" and case.acts_at is not None:
-        return False  # the node will; a clerk repeats only what it left
+    if act.by == "auto" and case.acts_at is not None and (act.at or case.acts_at <= days.now()):
+        return False  # the node will; a clerk repeats only what it left, or what waits for money
     agency = case.owner if act.by in ("owner", "auto") else case.parties[act.by]
     node, _, code = agency.partition("/")
     return "clerk" in actor.roles and actor.serves(code, node)
@@ -243,7 +241,7 @@ def act_due() -> int:
             _act_by_itself(due)
         except Exception:
             log.exception("automatic step failed", case=str(due))
-            Case.objects.filter(pk=due).update(acts_at=days.now() + AGAIN)
+            Case.objects.filter(pk=due).update(acts_at=days.now() + steps.AGAIN)
         count += 1
     return count
 
@@ -255,6 +253,10 @@ def _act_by_itself(case: UUID) -> None:
     if found.acts_at is None or found.acts_at > now or found.posting or not steps.is_ours(found.owner):
         return
     state = declarations.procedure(found.declaration_id).states[found.state]
+    if _still_short(found, state):
+        found.acts_at = now + steps.AGAIN
+        found.save(update_fields=["acts_at"])
+        return
     moment, act = min((steps.moment(found, act, now), act.name) for act in state.does.values() if act.by == "auto")
     found.acts_at = moment if moment > now else None  # a hold leaves it to the clerk: it is not tried again by itself
     if moment <= now:
@@ -268,6 +270,12 @@ def _act_by_itself(case: UUID) -> None:
             found = _locked(case)
             found.acts_at = None
     found.save(update_fields=["acts_at"])
+
+
+def _still_short(case: Case, state: State) -> bool:
+    """Whether the ledger refused the last step for want of money, and would refuse it again: looked up, without an event."""
+    last = steps.step_of(Event.objects.get(case=case, sequence=case.sequence))
+    return steps.waits_for_money(last, state) and not clearing.covered(case.pk, case.sequence - 1)
 
 
 def escalate() -> int:

@@ -1,6 +1,6 @@
 """One step of a case, taken by the node that owns the state: decide, append, place, and what leaves with it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,11 +25,13 @@ from chuanyu.clearing import actions as clearing
 from chuanyu.core import days
 from chuanyu.core.canonical import digest
 from chuanyu.core.outcomes import Outcome
-from chuanyu.core.service import Act
+from chuanyu.core.service import Act, State
 from chuanyu.identity import sql
 from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here
 
+AGAIN = timedelta(minutes=1)  # until a step that failed, or that an account had too little for, is looked at anew
+SHORT = "posting_insufficient"  # what a step is refused with when an account had too little
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is read for something else
 
 
@@ -129,9 +131,18 @@ def place(case: Case, step: Step, after: Position, *, received: datetime) -> Non
             term = evidence.term(declared, state.term, day=days.legal_day(received), node=after.owner.partition("/")[0])
             due = days.add_working_days(days.legal_day(received), term)
             case.due, case.provisional = due.date, due.provisional
-        by_itself = step.kind != POSTING_REFUSED  # what the ledger refused is left to the clerk
-        if by_itself and is_ours(after.owner) and any(act.by == "auto" for act in state.does.values()):
-            case.acts_at = received  # the worker looks then, and finds the moment where the act has one
+        if is_ours(after.owner) and any(act.by == "auto" for act in state.does.values()):
+            if step.kind != POSTING_REFUSED:
+                case.acts_at = received  # the worker looks then, and finds the moment where the act has one
+            elif waits_for_money(step, state):
+                case.acts_at = received + AGAIN  # it is tried once the account has enough; else it is left to the clerk
+
+
+def waits_for_money(step: Step, state: State) -> bool:
+    """Whether the ledger refused a step of the node itself because an account had too little."""
+    act = state.does.get(step.act)
+    short = step.kind == POSTING_REFUSED and step.outcome is not None and step.outcome.reason == SHORT
+    return short and act is not None and act.by == "auto" and act.at is None
 
 
 def instruct(case: Case, step: Step, transfer: Transfer, *, side: str) -> None:

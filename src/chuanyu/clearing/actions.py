@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from chuanyu.clearing import booking, differences, legs, opening, orders, periods, windows
 from chuanyu.clearing.models import NO_CASE, Difference, Instruction, Order, Prepayment, Window
+from chuanyu.clearing.reasons import REASONS
 from chuanyu.core import days
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
@@ -118,20 +119,25 @@ def wake() -> None:
 # --- funds and prepayments -------------------------------------------------------------------------------------------
 
 
-def fund(*, agency: str, service: str, amount: Money, unit: str = "CNY", account: str = "fund") -> None:
-    """Pay into a service's fund, or another account of its book, from outside (the treasury, an account without a floor)."""
+@transaction.atomic
+def fund(*, agency: str, service: str, amount: Money, unit: str = "CNY", account: str = "fund") -> UUID:
+    """Pay into a service's fund, or another account of its book, from outside (the treasury, an account without a floor).
+
+    Returns the transfer's id. Raises ClearingError with the ledger's reason if it refuses.
+    """
     into, treasury = legs.leg(account, unit), legs.leg(legs.TREASURY, unit)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT book, id, name FROM ledger.open(%s, %s::text[], %s::text[], %s::bigint[])",
-            [f"{agency}/{service}", [into.name, treasury.name], [unit, unit], [into.floor, treasury.floor]],
-        )
-        rows = cursor.fetchall()
-        ids = {name: id_ for _, id_, name in rows}
-        cursor.execute(
-            "SELECT ledger.post(%s, 0, %s::uuid[], %s::int[], %s::int[], %s::bigint[], '{opening}')",
-            [rows[0][0], [uuid7()], [ids[treasury.name]], [ids[into.name]], [amount.fen]],
-        )
+    if amount.fen <= 0:
+        raise refusal("bad_amount")
+    try:
+        (made,) = booking.move(f"{agency}/{service}", [(treasury, into, amount.fen)], unit=unit, code="opening")
+    except booking.Refusal as error:
+        raise refusal(error.reason) from None
+    return made
+
+
+def refusal(code: str) -> ClearingError:
+    """What the ledger refused with, to be raised: `code` is one of reasons.REASONS."""
+    return next(ClearingError(code, reason.text) for reason in REASONS.values() if reason.code == code)
 
 
 @transaction.atomic
@@ -272,14 +278,7 @@ def prepay_by_rule(*, service: str, payer: str, payee: str, unit: str, actor: Ac
     Raises ClearingError, LookupError for a prepayment no service declares.
     """
     _allow(actor, payer)
-    known = [
-        o
-        for o in opening.openings(days.today())
-        if (o.service, o.payer, o.payee, o.unit) == (service, payer, payee, unit)
-    ]
-    if not known:
-        raise LookupError(f"{service} keeps no prepayment of {payer} with {payee}")
-    (found,) = known
+    found = opening.find(days.today(), service=service, payer=payer, payee=payee, unit=unit)
     if found.amount is None:
         raise NO_RULE
     waiting = Instruction.objects.filter(

@@ -41,6 +41,11 @@ def paid(*, payee: str, source: str, unit: str) -> tuple[Leg, Leg]:
     return leg(source, unit), leg(f"due_to/{payee}", unit)
 
 
+def debited(*, payer: str, payee: str, source: str, unit: str) -> Leg:
+    """What a payment takes the money from, in the payer's book."""
+    return leg(source, unit) if payer == payee else paid(payee=payee, source=source, unit=unit)[0]
+
+
 def received(*, payer: str, source: str, target: str, unit: str) -> tuple[Leg, Leg]:
     """(debit, credit) in the payee's book. A claim has no floor: what the payer has posted can always be mirrored."""
     claim = f"prepayment/{payer}" if source == PREPAYMENT else f"due_from/{payer}"

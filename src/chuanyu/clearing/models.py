@@ -239,3 +239,30 @@ class Prepayment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.own} with {self.peer}"
+
+
+class Deed(models.Model):
+    """What somebody did with money by hand, and why. Rows are added, never changed: the node's role can't."""
+
+    class What(models.TextChoices):
+        FUND = "fund"  # money put into a fund
+        PREPAY = "prepay"  # a prepayment opened or raised without a rule's figure
+        CLOSE = "close"  # an account closed
+        AGAIN = "again"  # what was adjusted, paid anew
+
+    what = models.CharField(max_length=8, choices=What)
+    own = models.CharField(max_length=64, help_text='whose book: "chongqing/nhsa"')
+    service = models.CharField(max_length=64)
+    account = models.CharField(max_length=160)
+    transfer = models.UUIDField(null=True, help_text="what was posted, or is to be")
+    amount = models.BigIntegerField(default=0, help_text="in the unit's smallest part: fen")
+    unit = models.CharField(max_length=16)
+    by = models.CharField(max_length=160)
+    why = models.TextField()
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["own", "at"], name="deed_of_agency"),)
+
+    def __str__(self) -> str:
+        return f"{self.by}: {self.what} {self.own} {self.account}"

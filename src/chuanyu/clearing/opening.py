@@ -71,6 +71,15 @@ def openings(day: date, *, agency: str | None = None) -> list[Opening]:
     return found
 
 
+def find(day: date, *, service: str, payer: str, payee: str, unit: str) -> Opening:
+    """One of them. Raises LookupError for a prepayment no service declares."""
+    wanted = (service, payer, payee, unit)
+    found = next((o for o in openings(day) if (o.service, o.payer, o.payee, o.unit) == wanted), None)
+    if found is None:
+        raise LookupError(f"{service} keeps no prepayment of {payer} with {payee}")
+    return found
+
+
 def opening(service: Service, posting: Posting, payer: str, payee: str, day: date) -> Opening:
     """What the rule of one posting gives on `day` for what `payer` keeps with `payee`."""
     assert posting.prepayment is not None

@@ -94,6 +94,30 @@ def waiting(case: UUID, sequence: int) -> bool:
     return Instruction.objects.filter(case=case, sequence=sequence, side="payer", status="waiting").exists()
 
 
+def covered(case: UUID, sequence: int) -> bool:
+    """Whether the accounts that had too little for a step's transfers would have enough by now. Asks, moves nothing."""
+    rows = Instruction.objects.filter(
+        case=case,
+        sequence=sequence,
+        side=Instruction.Side.PAYER,
+        kind__in=(Instruction.Kind.PLAIN, Instruction.Kind.PENDING),
+    )
+    wanted: dict[tuple[str, str], int] = {}
+    for row in rows:
+        name = legs.debited(payer=row.payer, payee=row.payee, source=row.source, unit=row.unit).name
+        wanted[row.book, name] = wanted.get((row.book, name), 0) + row.amount
+    return bool(wanted) and all(_has(book, name, amount) for (book, name), amount in wanted.items())
+
+
+def _has(book: str, name: str, amount: int) -> bool:
+    row = sql.row(
+        "SELECT floor IS NULL OR balance - pending_out - %s >= floor FROM ledger.account"
+        " WHERE book = ledger.number(%s) AND name = %s AND NOT closed",
+        [amount, book, name],
+    )
+    return row is not None and bool(row[0])
+
+
 def accounts(book: str | None = None) -> list[Account]:
     """Every account of this node, or of one book, by book and name."""
     rows = sql.rows(

@@ -6,6 +6,7 @@ chuanyu clearing close medical_settlement/2025-03/sichuan/nhsa
 chuanyu clearing statement hrss/pension_transfer fund --csv > fund.csv
 chuanyu clearing bank answers.csv
 chuanyu clearing upload taps.csv --service transit_card --at sichuan
+chuanyu clearing fund --agency nhsa --service medical_settlement --amount 3000000.00 --why "…" --at sichuan
 """
 
 import argparse
@@ -14,10 +15,13 @@ from datetime import datetime
 from pathlib import Path
 
 from chuanyu.node import cli
-from chuanyu.node.commands import _files
+from chuanyu.node.commands import _byhand, _files
 
 # those that change something, or give a token away
-WRITING = ("close", "differences", "bank", "token", "upload", "held", "retry", "pay", "adjust-row")
+WRITING = (
+    *("close", "differences", "bank", "token", "upload", "held", "retry", "pay", "adjust-row"),
+    *("fund", "prepay", "close-account"),
+)
 HELP = "money between the nodes: audit, windows, statements of account, the banks' answers, files of rows"
 
 
@@ -58,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in (lint, audit, windows, close, differences, statement, bank, token):
         cli.add_node(verb)
     _files.add_arguments(verbs)
+    _byhand.add_arguments(verbs)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -67,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
         _record(options)
     if options.verb in _files.VERBS:
         return _files.run(options)
+    if options.verb in _byhand.VERBS:
+        return _byhand.run(options)
     verbs = {
         "lint": _lint,
         "audit": _audit,

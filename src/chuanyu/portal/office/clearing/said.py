@@ -61,6 +61,12 @@ HOW = {
     "arrived": Text("在途，已到", "Was on its way, has arrived"),
     "adjusted": Text("已调整", "Adjusted"),
 }
+DEEDS = {
+    "fund": Text("拨入基金", "Put into the fund"),
+    "prepay": Text("手工追加预付金", "Prepaid by hand"),
+    "close": Text("关闭账户", "Account closed"),
+    "again": Text("调整后重新支付", "Paid anew"),
+}
 TERMS = {
     "closes": Text("申报截止，开始关账", "Declared by; closing begins"),
     "pay_by": Text("最迟付款", "To be paid by"),
