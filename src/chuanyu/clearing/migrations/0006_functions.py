@@ -11,5 +11,5 @@ REPLACED = "\n".join(f"CREATE OR REPLACE {each}" for each in FUNCTIONS)
 
 
 class Migration(migrations.Migration):
-    dependencies = (("clearing", "0004_set_aside_and_day_totals"),)
+    dependencies = (("clearing", "0005_deeds"),)
     operations = (migrations.RunSQL(REPLACED, migrations.RunSQL.noop),)
