@@ -239,5 +239,20 @@ def test_bank(busy: Town, command: Any, tmp_path: Any) -> None:
         f"reference,number,direction,amount,day\nb1,{order.number},out,{order.amount / 100:.2f},2025-04-02\nb2,x,out,1.00,2025-04-02\n"
     )
     assert command("bank", str(file)) == (1, "2 lines, 1 with a problem\nb2: order x: unknown_order\n")
-    file.write_text("reference,number,direction,amount,day\nb1,x,out,1.0.0,2025-04-02\n")
-    assert command("bank", str(file))[0] == 1
+    assert command("bank", str(file)) == (
+        1,
+        f"b1: order {order.number}: already there\n2 lines, 1 with a problem, 1 already there\nb2: order x: unknown_order\n",
+    )
+    head = "reference,number,direction,amount,day\n"
+    for text, said in (
+        (f"{head}b3,x,out,1.0.0,2025-04-02\n", "line 2, amount: Yuan above zero"),
+        (f"{head}b3\0,x,out,1.00,2025-04-02\n", "line 2, reference: It has characters that cannot be printed"),
+        (f"{head}{'b' * 65},x,out,1.00,2025-04-02\n", "line 2, reference: At most 64"),
+        (head, "The file has no lines"),
+        ("", "The file has no lines"),
+    ):
+        file.write_text(text)
+        code, out = command("bank", str(file))
+        assert code == 1 and said in out and "Error" not in out
+    file.write_bytes(f"{head}转账,x,out,1.00,2025-04-02\n".encode("gb18030"))
+    assert command("bank", str(file)) == (1, "1 lines, 1 with a problem\n转账: order x: unknown_order\n")

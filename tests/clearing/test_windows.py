@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from town import AGENCY, BOOK, CASE, SERVICE, Town
 
-from chuanyu.clearing import actions, booking, orders, periods, queries, signed, timetable, windows
+from chuanyu.clearing import actions, bankfile, booking, orders, periods, queries, signed, timetable, windows
 from chuanyu.clearing.models import BankLine, Instruction, Order, Window
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
@@ -346,7 +346,7 @@ HEAD = "reference,number,direction,amount,day"
 
 
 def answer(line: str) -> str:
-    (read,) = orders.read([HEAD, line])
+    (read,) = bankfile.read([HEAD, line])
     return orders.answer(read).problem
 
 
@@ -369,13 +369,94 @@ def test_what_the_bank_says_must_fit_the_order(town: Town) -> None:
         assert town.balances("chongqing")["due_to/sichuan/hrss"] == 0
 
 
+def test_a_reference_stands_for_one_line_and_nothing_is_thrown_away(town: Town) -> None:
+    """The same line again is known; another one under its reference is kept, and said."""
+    march(town)
+    town.banks_answer()  # the peer's order is paid there, and ours here
+    with town.at("chongqing"):
+        BankLine.objects.all().delete()
+        Order.objects.filter(payer="chongqing/hrss").update(state="issued")
+        Order.objects.filter(payer="sichuan/hrss").update(state="paid")
+        ours, theirs = (Order.objects.get(payer=f"{node}/hrss").number for node in NODES)
+        out = f"b1,{ours},out,{Money(CQ_PAYS)},2025-04-02"
+        (line,) = bankfile.read([HEAD, out])
+        assert orders.answer(line) == (line, "", False)
+        assert orders.answer(line) == (line, "", True)
+        assert answer(f"b1,{theirs},in,{Money(SC_PAYS)},2025-04-02") == "reference_used"
+        assert answer(f"b1,{ours},out,999.00,2025-04-02") == "reference_used"
+        assert answer(f"b1,{ours},out,999.00,2025-04-01") == "amount_differs"  # of another day: another line
+        assert {(p.number, p.problem) for p in queries.problems()} == {
+            (theirs, "reference_used"), (ours, "reference_used"), (ours, "amount_differs"),
+        }  # fmt: skip
+        assert queries.order(theirs).state == "paid"  # type: ignore[union-attr]
+        assert answer(f"b2,{theirs},in,{Money(SC_PAYS)},2025-04-02") == ""
+
+
+def test_a_line_entered_wrongly_is_mended_by_the_right_one(town: Town) -> None:
+    march(town)
+    with town.at("chongqing"):
+        number, amount = Order.objects.get(payer="chongqing/hrss").number, Money(CQ_PAYS)
+        assert answer(f"b1,CQ20990101-000001,out,{amount},2025-04-02") == "unknown_order"
+        assert answer(f"b1,{number},out,1.00,2025-04-02") == "amount_differs"
+        assert answer(f"b1,{number},out,{amount},2025-04-02") == ""
+        assert queries.problems() == []
+
+
+GOOD = "r,n,out,1.00,2025-04-02"
+
+
 @pytest.mark.parametrize(
-    "line",
-    ["r,n,sideways,1.00,2025-04-02", "r,n,out,1.001,2025-04-02", "r,n,out,1.00,soon", ",n,out,1.00,2025-04-02", "r"],
+    ("line", "field"),
+    [
+        ("r,n,sideways,1.00,2025-04-02", "direction"),
+        ("r,n,out,1.001,2025-04-02", "amount"),
+        ("r,n,out,0.00,2025-04-02", "amount"),
+        ("r,n,out,-1.00,2025-04-02", "amount"),
+        ("r,n,out,9999999999999999.00,2025-04-02", "amount"),
+        ("r,n,out,1.00,soon", "day"),
+        ("r,n,out,1.00,2025-W14-3", "day"),
+        (",n,out,1.00,2025-04-02", "reference"),
+        (" ,n,out,1.00,2025-04-02", "reference"),
+        (f"{'r' * 65},n,out,1.00,2025-04-02", "reference"),
+        ("r\0,n,out,1.00,2025-04-02", "reference"),
+        (f"r,{'n' * 33},out,1.00,2025-04-02", "number"),
+        ("r,n\x1b[2J,out,1.00,2025-04-02", "number"),
+        ("r", ""),
+        (f"{GOOD},more", ""),
+        ('"r', ""),
+    ],
 )
-def test_a_bank_file_that_cannot_be_read_names_the_line(line: str) -> None:
-    with pytest.raises(ValueError, match=r"^line "):
-        list(orders.read([HEAD, line]))
+def test_a_bank_file_that_cannot_be_read_names_line_and_field(line: str, field: str) -> None:
+    """And none of its lines was applied: it is read whole before."""
+    with pytest.raises(bankfile.Unreadable) as caught:
+        bankfile.read("\n".join([HEAD, GOOD, line]))
+    assert str(caught.value).startswith("line 3" + (f", {field}: " if field else ": "))
+    assert caught.value.text.zh.startswith("第 3 行")
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", HEAD, f"{HEAD}\n\n", f"{HEAD},amount\n{GOOD},5.00", f"reference,number,amount,day\n{GOOD}", GOOD]
+)
+def test_what_is_no_bank_file(text: str) -> None:
+    with pytest.raises(bankfile.Unreadable):
+        bankfile.read(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_banks_write_in_two_encodings(encoding: str) -> None:
+    text = f"{HEAD}\r\n 转账1 ,CQ1,out,1.00,2025-04-02\r\n"
+    (line,) = bankfile.read(bankfile.decoded(text.encode(encoding)))
+    assert line["reference"] == "转账1"
+    with pytest.raises(bankfile.Unreadable, match="neither"):
+        bankfile.decoded("转账".encode("utf-16"))
+
+
+def test_an_order_is_numbered_by_the_legal_day(town: Town) -> None:
+    town.pay("chongqing", 500, window="")
+    town.work()
+    with town.at("chongqing"):
+        assert Order.objects.get().number.startswith("CQ20250310-")
 
 
 def test_an_order_that_is_not_what_was_signed_is_refused(town: Town) -> None:

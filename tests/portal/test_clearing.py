@@ -280,8 +280,21 @@ def test_a_banks_file_is_taken_line_by_line(closed: Window, staff: Staff) -> Non
     assert "已登记 1 行" in page.text and "金额与支付单不符" in page.text
     assert queries.order(order.number).state == "paid"  # type: ignore[union-attr]
     answer = officer.post("/clearing/orders/bank/", {"text": "reference,number\nB3,x"})
-    assert answer.status_code == 422 and "读不懂这一行" in read(answer).text
+    assert answer.status_code == 422 and "一行也没有登记" in read(answer).text
     assert officer.post("/clearing/orders/bank/", {}).status_code == 422
+    head, good = "reference,number,direction,amount,day", f"B2,{order.number},out,12345678.90,2025-04-22"
+    page = read(officer.post("/clearing/orders/bank/", {"text": f"{head}\n{good}"}, follow=True))
+    assert "1 行先前已经登记" in page.text and "已登记 1 行" not in page.text
+    page = read(officer.post("/clearing/orders/bank/", {"text": f"{head}\n{good.replace('90', '91')}"}, follow=True))
+    assert "流水号 B2" in page.text and page.text.count("这个银行流水号当天已用于另一笔") == 2  # said, and on the page
+    for line in (
+        f"{'B' * 65},x,out,1.00,2025-04-22",
+        "B4\0,x,out,1.00,2025-04-22",
+        f"B4,{'x' * 33},out,1.00,2025-04-22",
+    ):
+        answer = officer.post("/clearing/orders/bank/", {"text": f"{head}\nB5,x,out,1.00,2025-04-22\n{line}"})
+        assert answer.status_code == 422 and "第 3 行" in read(answer).text
+    assert not BankLine.objects.filter(reference="B5").exists()  # nothing of such a file is applied
     assert officer.get("/clearing/orders/bank/").status_code == 405
 
 
@@ -294,6 +307,8 @@ def test_one_answer_is_entered_on_the_order(closed: Window, staff: Staff, foreig
     assert answer.status_code == 422 and len(read(answer).summary) == 3
     answer = officer.post(address, {"reference": "B7", "amount": "1.2.3", "day": "2025-04-22"})
     assert "金额写成元" in read(answer).error_of("amount")
+    answer = officer.post(address, {"reference": "B" * 65, "amount": "1.20", "day": "2025-04-22"})
+    assert "最多 64 个字符" in read(answer).error_of("reference")
     answer = officer.post(address, {"reference": "B7", "amount": "12,345,678.90", "day": "2025-04-22"}, follow=True)
     page = read(answer)
     assert "相符" in page.text and "已付出，待到账" in page.text and "登记：" not in page.text.replace("已登记", "")

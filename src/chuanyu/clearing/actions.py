@@ -246,8 +246,8 @@ def compare(*, window: int, actor: Actor) -> int:
     return len(differences.compare(found))
 
 
-def bank_answers(lines: Iterable[dict[str, Any]], *, actor: Actor) -> list[tuple[dict[str, Any], str]]:
-    """Take lines of the bank's answer (as orders.read gives them), each for itself: (line, what was wrong with it or "").
+def bank_answers(lines: Iterable[dict[str, Any]], *, actor: Actor) -> list[orders.Taken]:
+    """Take lines of the bank's answer (as bankfile.read gives them), each for itself, and say what became of each.
 
     A line of another agency's order is `not_allowed` and not kept.
     """
@@ -256,13 +256,12 @@ def bank_answers(lines: Iterable[dict[str, Any]], *, actor: Actor) -> list[tuple
         order = Order.objects.filter(number=line["number"]).first()
         try:
             if order is not None:
-                _allow(actor, order.payer if order.payer.startswith(f"{here()}/") else order.payee)
-            problem = orders.answer(line).problem
+                _allow(actor, orders.own(order))
+            found.append(orders.answer(line))
         except ClearingError as error:
-            problem = error.code
+            found.append(orders.Taken(line, error.code))
         except booking.Refusal as refusal:
-            problem = refusal.reason
-        found.append((line, problem))
+            found.append(orders.Taken(line, refusal.reason))
     return found
 
 
