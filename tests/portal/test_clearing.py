@@ -373,6 +373,20 @@ def test_programs_read_the_same(closed: Window, staff: Staff) -> None:
     (window,) = officer.get("/api/clearing/windows?service=pension_transfer").json()
     assert (window["out"], window["back"], window["state"]) == (CQ_PAYS, SC_PAYS, "closed")
     assert officer.get(f"/api/clearing/windows/{window['id']}").json()["ours"]["paid"][0]["sha256"]
+def test_files_say_the_word_and_the_local_time(closed: Window, staff: Staff) -> None:
+    officer = staff("officer")
+    Order.objects.update(issued="2025-04-20T17:30:05.123456Z")
+
+    def rows(address: str) -> list[list[str]]:
+        return list(csv.reader(io.StringIO(officer.get(address).content.decode("utf-8-sig"))))
+
+    assert rows("/clearing/windows/?which=all&csv=windows")[1][2] == "已关账"
+    (order,) = rows("/clearing/orders/?csv=orders")[1:]
+    assert (order[4], order[7]) == ("待付款", "2025-04-21 01:30:05")
+    moment = rows(f"/clearing/windows/{closed.pk}/?csv=transfers")[1][0]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", moment), moment
+
+
     assert len(officer.get(f"/api/clearing/windows/{window['id']}/transfers").json()["transfers"]) == 3
     page = officer.get(f"/api/clearing/statement?book=hrss/{SERVICE}&account=fund").json()
     assert page["unit"] == "CNY" and page["entries"]
