@@ -8,6 +8,7 @@ from town import BOOK, Town, post_alone
 
 from chuanyu.clearing import actions, audit, lint
 from chuanyu.core.ids import uuid7
+from chuanyu.core.money import Money
 from chuanyu.node import cli
 
 
@@ -230,6 +231,18 @@ def test_windows_close_and_statement(busy: Town, command: Any) -> None:
 
 
 def test_bank(busy: Town, command: Any, tmp_path: Any) -> None:
+def test_differences_are_told_in_their_unit(busy: Town, command: Any) -> None:
+    with busy.at("chongqing"):
+        actions.fund(agency="hrss", service="pension_transfer", amount=Money(5), unit="points")
+    busy.pay("chongqing", 5, unit="points")
+    busy.work(carry=False)
+    busy.on_its_way.clear()  # the case's message never came
+    busy.turn("2025-05-01")
+    busy.work()
+    code, out = command("differences", "pension_transfer/2025-04/sichuan/hrss/points")
+    assert code == 1 and out.rstrip().endswith("here 5, there missing")
+
+
     file = tmp_path / "bank.csv"
     with busy.at("chongqing"):
         from chuanyu.clearing.models import Order

@@ -173,11 +173,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One line two nodes do not have alike. `ours`, `theirs`: signed fen, None where it is missing. how: "" | arrived | adjusted."""
+    """One line two nodes do not have alike. how: "" | arrived | adjusted.
+
+    `ours`, `theirs`: signed, in the unit's smallest part; None where it is missing.
+    """
 
     id: int
     window: int
     name: str
+    unit: str
     transfer: UUID
     mirror: bool
     ours: int | None
@@ -227,7 +231,7 @@ def differences(*, window: int | None = None, unresolved: bool = True) -> list[D
         rows = rows.filter(resolved=None)
     return [
         Difference(
-            id=r.pk, window=r.window.pk, name=r.window.name, transfer=r.transfer, mirror=r.mirror, ours=r.ours,
+            id=r.pk, window=r.window.pk, name=r.window.name, unit=r.window.unit, transfer=r.transfer, mirror=r.mirror, ours=r.ours,
             theirs=r.theirs, found=r.found, resolved=r.resolved, how=r.how, by=r.by, note=r.note,
         )
         for r in rows

@@ -156,7 +156,9 @@ def _differences(options: argparse.Namespace) -> int:
         print(f"The other node could not be asked ({error.code}); this is what was known.", file=sys.stderr)
     found = queries.differences(window=asked[0].pk if options.window else None)
     for line in found:
-        ours, theirs = ("missing" if amount is None else shown(amount, "CNY") for amount in (line.ours, line.theirs))
+        ours, theirs = (
+            "missing" if amount is None else shown(amount, line.unit) for amount in (line.ours, line.theirs)
+        )
         print(f"{line.id}  {line.name}  {line.transfer}  here {ours}, there {theirs}")
     return 1 if found else 0
 
