@@ -251,11 +251,16 @@ def test_alarms_are_one_line_each_where_people_begin(
 
 
 def test_a_gauge_has_colour_word_and_number(gauge: Prepayment, staff: Staff) -> None:
-    page = read(staff("officer").get("/clearing/prepayments/"))
+    officer = staff("officer")
+    page = read(officer.get("/clearing/prepayments/"))
     (meter,) = page.root.all("meter")
     assert (meter.get("value"), meter.get("aria-label")) == ("0.7000", "已用 70%")
     for said in ("60,000,000.00", "42,000,000.00", "18,000,000.00", "70% 黄色，90% 红色", "黄色预警"):
         assert said in page.text
+    assert "其中预留" not in page.text
+    pay(1_200_000_000, kind="pending", source="prepayment", window="")  # a stay that is priced
+    page = read(officer.get("/clearing/prepayments/"))
+    assert "其中预留 12,000,000.00" in page.text and "54,000,000.00" in page.text and "红色预警" in page.text
 
 
 def test_the_rule_says_which_months_are_missing(foreign: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,11 +373,6 @@ def test_tables_are_taken_away_with_bare_numbers(closed: Window, staff: Staff) -
     assert rows[1][3] == "12345678.90" and rows[1][5] == "9876543.21"
 
 
-def test_programs_read_the_same(closed: Window, staff: Staff) -> None:
-    officer = staff("officer")
-    (window,) = officer.get("/api/clearing/windows?service=pension_transfer").json()
-    assert (window["out"], window["back"], window["state"]) == (CQ_PAYS, SC_PAYS, "closed")
-    assert officer.get(f"/api/clearing/windows/{window['id']}").json()["ours"]["paid"][0]["sha256"]
 def test_files_say_the_word_and_the_local_time(closed: Window, staff: Staff) -> None:
     officer = staff("officer")
     Order.objects.update(issued="2025-04-20T17:30:05.123456Z")
@@ -387,6 +387,11 @@ def test_files_say_the_word_and_the_local_time(closed: Window, staff: Staff) -> 
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", moment), moment
 
 
+def test_programs_read_the_same(closed: Window, staff: Staff) -> None:
+    officer = staff("officer")
+    (window,) = officer.get("/api/clearing/windows?service=pension_transfer").json()
+    assert (window["out"], window["back"], window["state"]) == (CQ_PAYS, SC_PAYS, "closed")
+    assert officer.get(f"/api/clearing/windows/{window['id']}").json()["ours"]["paid"][0]["sha256"]
     assert len(officer.get(f"/api/clearing/windows/{window['id']}/transfers").json()["transfers"]) == 3
     page = officer.get(f"/api/clearing/statement?book=hrss/{SERVICE}&account=fund").json()
     assert page["unit"] == "CNY" and page["entries"]

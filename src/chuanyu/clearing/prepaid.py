@@ -14,7 +14,10 @@ Side = Instruction.Side
 
 
 class Gauge(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a prepayment is used. Amounts in fen. `level`: "" | yellow | red."""
+    """How much of a prepayment is used. Amounts in fen. `level`: "" | yellow | red.
+
+    `used` includes what is `reserved` for stays not yet settled, which nobody else can use; `balance` is the ledger's.
+    """
 
     service: str
     own: str
@@ -25,6 +28,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     balance: int
     used: int
     share: Decimal
+    reserved: int
     yellow: Decimal
     red: Decimal
     level: str
@@ -62,12 +66,24 @@ def opened(instruction: Instruction) -> None:
         )
 
 
-def gauge(row: Prepayment, balance: int) -> Gauge:
-    """Its state with that balance in the ledger: at the payer what still lies with the payee, and the other way round."""
-    used = row.opening - balance
+def gauge(row: Prepayment, balance: int, reserved: int) -> Gauge:
+    """Its state with that balance in the ledger: at the payer what still lies with the payee, and the other way round.
+
+    Reservations are the payer's: its partner's account never has any.
+    """
+    used = row.opening - balance + reserved
     share = Decimal(used) / row.opening if row.opening else Decimal(0)
     level = "red" if share >= row.red else "yellow" if share >= row.yellow else ""
     fields: dict[str, Any] = {
         name: getattr(row, name) for name in ("service", "own", "peer", "side", "unit", "opening")
     }
-    return Gauge(**fields, balance=balance, used=used, share=share, yellow=row.yellow, red=row.red, level=level)
+    return Gauge(
+        **fields,
+        balance=balance,
+        reserved=reserved,
+        used=used,
+        share=share,
+        yellow=row.yellow,
+        red=row.red,
+        level=level,
+    )

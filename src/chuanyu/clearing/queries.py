@@ -307,10 +307,10 @@ def gauges(*, agency: str | None = None) -> list[prepaid.Gauge]:
     rows = models.Prepayment.objects.order_by("service", "peer", "side")
     if agency:
         rows = rows.filter(own__endswith=f"/{agency}")
-    balances = {(a.book, a.name): a.balance for a in accounts()} if rows else {}
+    known = {(a.book, a.name): (a.balance, a.reserved) for a in accounts()} if rows else {}
     kinds = {"payer": "prepaid", "payee": "prepayment"}
     return [
-        prepaid.gauge(row, balances.get((row.book, legs.leg(f"{kinds[row.side]}/{row.peer}", row.unit).name), 0))
+        prepaid.gauge(row, *known.get((row.book, legs.leg(f"{kinds[row.side]}/{row.peer}", row.unit).name), (0, 0)))
         for row in rows
     ]
 
