@@ -52,6 +52,7 @@ DAMAGE = {
     "windows: signature": """UPDATE clearing_window SET signature = '{"key": "chongqing-1", "signature": ""}'""",
     "windows: statement": "UPDATE clearing_window SET statement = theirs || '{\"period\": \"2025-02\"}' WHERE state = 'closed'",
     "instructions": "UPDATE clearing_instruction SET status = 'posted' WHERE status = 'refused'",
+    "instructions: refused and posted": "UPDATE clearing_instruction SET status = 'refused' WHERE kind = 'plain' AND amount = 77",
 }
 
 
@@ -230,7 +231,6 @@ def test_windows_close_and_statement(busy: Town, command: Any) -> None:
     )
 
 
-def test_bank(busy: Town, command: Any, tmp_path: Any) -> None:
 def test_differences_are_told_in_their_unit(busy: Town, command: Any) -> None:
     with busy.at("chongqing"):
         actions.fund(agency="hrss", service="pension_transfer", amount=Money(5), unit="points")
@@ -243,6 +243,7 @@ def test_differences_are_told_in_their_unit(busy: Town, command: Any) -> None:
     assert code == 1 and out.rstrip().endswith("here 5, there missing")
 
 
+def test_bank(busy: Town, command: Any, tmp_path: Any) -> None:
     file = tmp_path / "bank.csv"
     with busy.at("chongqing"):
         from chuanyu.clearing.models import Order

@@ -194,8 +194,11 @@ def test_the_same_instruction_twice_is_one(town: Town) -> None:
             "payee": "sichuan/hrss", "unit": "CNY", "cycle": "gross",
         }  # fmt: skip
         first = actions.instruct(**arguments, amount=5)
-        assert actions.instruct(**arguments, amount=6).amount == first.amount == 5
-        assert Instruction.objects.count() == 1
+        assert actions.instruct(**arguments, amount=5) == first
+        for other in ({"amount": 6}, {"amount": 5, "unit": "points"}, {"amount": 5, "source": ALICE}):
+            with pytest.raises(actions.ClearingError, match="id_reused"):
+                actions.instruct(**arguments | other)
+        assert Instruction.objects.get().amount == 5
 
 
 @pytest.mark.parametrize(

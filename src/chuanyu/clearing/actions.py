@@ -30,6 +30,9 @@ class ClearingError(Exception):
         self.text = text
 
 
+ID_REUSED = ClearingError("id_reused", Text("这个编号已用于另一笔转账。", "This id was used for another transfer."))
+
+
 def instruct(
     *,
     id: UUID,
@@ -50,7 +53,8 @@ def instruct(
     target: str = "fund",
     expires: datetime | None = None,
 ) -> Instruction:
-    """Ask for a transfer, in the caller's transaction. `amount` in fen, positive. The same id again changes nothing.
+    """Ask for a transfer, in the caller's transaction. `amount` in fen, positive. The same id again changes nothing;
+    with other content it raises ClearingError (ID_REUSED).
 
     `kind`: plain; pending reserves (until `expires`, if given); post takes all or part of the reservation `of`; void gives
     it back; reverse gives back all or part of what the plain or post `of` moved. Post, void and reverse take accounts (and
@@ -60,9 +64,6 @@ def instruct(
     `target`: the payee's "fund" or "person/<uuid>" here. A person of the other node is unknown here and need not be named.
     The payee's side mirrors what moved money: for its pending and void nothing is posted.
     """
-    known = Instruction.objects.filter(pk=id).first()
-    if known is not None:
-        return known
     if (of is None) != (kind in ("plain", "pending")):
         raise ValueError(f"a {kind} {'needs' if of is None else 'has no'} `of`")
     moves = kind not in (Instruction.Kind.PENDING, Instruction.Kind.VOID)
@@ -72,6 +73,16 @@ def instruct(
     if origin is not None:
         source, target = origin.source, origin.target
         amount = origin.amount if kind == Instruction.Kind.VOID else amount
+    content: dict[str, Any] = {
+        "case": case or NO_CASE, "sequence": sequence, "service": service, "name": name, "side": side, "kind": kind, "of": of,
+        "payer": payer, "payee": payee, "source": source, "target": target, "amount": amount, "unit": unit, "cycle": cycle,
+    }  # fmt: skip
+    known = Instruction.objects.filter(pk=id).first()
+    if known is not None:
+        other = moves and window not in ("", *periods.KINDS, known.period)
+        if other or any(getattr(known, field) != value for field, value in content.items()):
+            raise ID_REUSED
+        return known
     own, peer = (payer, payee) if side == Instruction.Side.PAYER else (payee, payer)
     entered = None
     if window and moves and own.partition("/")[0] != peer.partition("/")[0]:
@@ -79,20 +90,7 @@ def instruct(
     nothing = side == Instruction.Side.PAYEE and not moves
     made = Instruction.objects.create(
         pk=id,
-        case=case or NO_CASE,
-        sequence=sequence,
-        service=service,
-        name=name,
-        side=side,
-        kind=kind,
-        of=of,
-        payer=payer,
-        payee=payee,
-        source=source,
-        target=target,
-        amount=amount,
-        unit=unit,
-        cycle=cycle,
+        **content,
         window=entered,
         expires=expires,
         status=Instruction.Status.POSTED if nothing else Instruction.Status.WAITING,

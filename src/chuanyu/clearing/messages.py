@@ -135,10 +135,32 @@ def take_prepaid(envelope: Envelope, person: UUID | None) -> None:
         book=f"{own.partition('/')[2]}/{envelope.service}", peer=peer, side=Instruction.Side.PAYEE, unit=body.unit,
         defaults={"service": envelope.service, "own": own, "yellow": body.yellow, "red": body.red},
     )  # fmt: skip
-    actions.instruct(
-        id=body.id, case=None, sequence=0, service=envelope.service, name=legs.PREPAYMENT, side="payee", payer=peer,
-        payee=own, amount=body.amount, unit=body.unit, cycle="gross",
-    )  # fmt: skip
+    if row.opening + body.amount > legs.MOST:
+        raise Refused("malformed", MALFORMED)
+    try:
+        actions.instruct(
+            id=body.id, case=None, sequence=0, service=envelope.service, name=legs.PREPAYMENT, side="payee", payer=peer,
+            payee=own, amount=body.amount, unit=body.unit, cycle="gross",
+        )  # fmt: skip
+    except actions.ClearingError as error:
+        raise Refused(error.code, error.text) from None
+
+
+def _last_day(period: str) -> date:
+    try:
+        return periods.last_day(period)
+    except ValueError:
+        raise Refused("malformed", MALFORMED) from None
+
+
+def _may_open(statement: Statement, last: date) -> None:
+    """A window that this node never used is opened on the peer's word only where the service declares such a one, and in time."""
+    if (statement.unit, statement.cycle, periods.kind_of(statement.period)) not in timetable.declared(
+        statement.service
+    ):
+        raise Refused("not_declared", NOT_DECLARED)
+    if last < days.today() - OLDEST:
+        raise Refused("too_old", TOO_OLD)
 
 
 def _body(envelope: Envelope, kind: type[T]) -> T:
