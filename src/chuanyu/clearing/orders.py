@@ -4,6 +4,7 @@ The payer's node issues an order and tells the payee's. Each node hears from its
 payee's that it arrived; each tells the other. What was owed leaves the book only then, against the account `bank`.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -20,6 +21,7 @@ PREFIX = {"chongqing": "CQ", "sichuan": "SC"}
 State = Order.State
 MONEY = "CNY"
 PAID = (State.PAID, State.RECEIVED)
+MOVE = (Instruction.Kind.PLAIN, Instruction.Kind.POST, Instruction.Kind.REVERSE)
 
 # `account` is the one that holds the claim or the debt; what was adjusted is left out, as in what was signed
 _OWED = """
@@ -67,18 +69,30 @@ def issue(window: Window) -> None:
 
 def issue_alone(instruction: Instruction) -> None:
     """Issue the order of a transfer that settles alone, if this node pays. The payee hears of it when it is paid."""
+    needed = alone(instruction)
+    if needed is None or needed[0] != instruction.own:
+        return
+    payer, payee, amount, unit = needed
+    _create(payer=payer, payee=payee, service=instruction.service, amount=amount, unit=unit, instruction=instruction)
+
+
+def alone(instruction: Instruction) -> tuple[str, str, int, str] | None:
+    """The order a posted transfer without a window needs: (payer, payee, amount, unit); None for one that needs none."""
+    if (
+        instruction.window_id
+        or instruction.cycle != "gross"
+        or instruction.unit != MONEY
+        or instruction.kind not in MOVE
+    ):
+        return None
     back = instruction.kind == Instruction.Kind.REVERSE  # a reversal is paid by who had received
     payer, payee = (instruction.payee, instruction.payer) if back else (instruction.payer, instruction.payee)
-    if payer != instruction.own or instruction.cycle != "gross" or instruction.unit != MONEY:
-        return
-    _create(
-        payer=payer,
-        payee=payee,
-        service=instruction.service,
-        amount=instruction.amount,
-        unit=instruction.unit,
-        instruction=instruction,
-    )
+    return payer, payee, instruction.amount, instruction.unit
+
+
+def numbered_by(node: str, number: str) -> bool:
+    """Whether a number is one that `node` gives its orders."""
+    return re.fullmatch(rf"{PREFIX[node]}[0-9]{{8}}-[0-9]{{6,18}}", number) is not None
 
 
 def _create(**fields: Any) -> Order:

@@ -1,6 +1,7 @@
 """Money a payer keeps with a payee in advance: opened by the payer, known at both nodes, watched by how much is used."""
 
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from django.db.models import F
 from chuanyu.clearing import legs, letters
 from chuanyu.clearing.legs import Leg
 from chuanyu.clearing.models import Instruction, Prepayment
+from chuanyu.core.catalogue import catalogue
 
 Side = Instruction.Side
 
@@ -26,12 +28,32 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     opening: int
     balance: int
+    reserved: int
     used: int
     share: Decimal
-    reserved: int
     yellow: Decimal
     red: Decimal
     level: str
+
+
+def declared(service: str, *, payer: str, payee: str, unit: str) -> set[tuple[Decimal, Decimal]]:
+    """The alarms (yellow, red) a service has ever declared for a prepayment of that unit between the two; none: it keeps none."""
+    found, node = catalogue().get(service), payer.partition("/")[0]
+    if found is None or found.procedure is None:
+        return set()
+    parties = found.procedure.parties
+    alarms = set()
+    for posting in found.postings.values():
+        if posting.prepayment is None or posting.unit != unit:
+            continue
+        if [parties[p].agency for p in (posting.payer, posting.payee)] != [a.partition("/")[2] for a in (payer, payee)]:
+            continue
+        yellow, red = (
+            {Decimal(value.value) for value in found.parameters[key].values if value.at in (None, node)}
+            for key in (posting.prepayment.yellow, posting.prepayment.red)
+        )
+        alarms |= set(product(yellow, red))
+    return alarms
 
 
 def legs_of(instruction: Instruction) -> tuple[Leg, Leg]:
