@@ -9,6 +9,7 @@ from town import BOOK, Town, post_alone
 
 from chuanyu.clearing import actions, audit, lint
 from chuanyu.core.ids import uuid7
+from chuanyu.core.money import Money
 from chuanyu.node import cli
 
 
@@ -52,6 +53,7 @@ DAMAGE = {
     "windows: signature": """UPDATE clearing_window SET signature = '{"key": "chongqing-1", "signature": ""}'""",
     "windows: statement": "UPDATE clearing_window SET statement = theirs || '{\"period\": \"2025-02\"}' WHERE state = 'closed'",
     "instructions": "UPDATE clearing_instruction SET status = 'posted' WHERE status = 'refused'",
+    "instructions: refused and posted": "UPDATE clearing_instruction SET status = 'refused' WHERE kind = 'plain' AND amount = 77",
 }
 
 
@@ -259,6 +261,18 @@ def test_windows_close_and_statement(busy: Town, command: Any) -> None:
     )
 
 
+def test_differences_are_told_in_their_unit(busy: Town, command: Any) -> None:
+    with busy.at("chongqing"):
+        actions.fund(agency="hrss", service="pension_transfer", amount=Money(5), unit="points")
+    busy.pay("chongqing", 5, unit="points")
+    busy.work(carry=False)
+    busy.on_its_way.clear()  # the case's message never came
+    busy.turn("2025-05-01")
+    busy.work()
+    code, out = command("differences", "pension_transfer/2025-04/sichuan/hrss/points")
+    assert code == 1 and out.rstrip().endswith("here 5, there missing")
+
+
 def test_bank(busy: Town, command: Any, tmp_path: Any) -> None:
     file = tmp_path / "bank.csv"
     with busy.at("chongqing"):
@@ -269,5 +283,20 @@ def test_bank(busy: Town, command: Any, tmp_path: Any) -> None:
         f"reference,number,direction,amount,day\nb1,{order.number},out,{order.amount / 100:.2f},2025-04-02\nb2,x,out,1.00,2025-04-02\n"
     )
     assert command("bank", str(file)) == (1, "2 lines, 1 with a problem\nb2: order x: unknown_order\n")
-    file.write_text("reference,number,direction,amount,day\nb1,x,out,1.0.0,2025-04-02\n")
-    assert command("bank", str(file))[0] == 1
+    assert command("bank", str(file)) == (
+        1,
+        f"b1: order {order.number}: already there\n2 lines, 1 with a problem, 1 already there\nb2: order x: unknown_order\n",
+    )
+    head = "reference,number,direction,amount,day\n"
+    for text, said in (
+        (f"{head}b3,x,out,1.0.0,2025-04-02\n", "line 2, amount: Yuan above zero"),
+        (f"{head}b3\0,x,out,1.00,2025-04-02\n", "line 2, reference: It has characters that cannot be printed"),
+        (f"{head}{'b' * 65},x,out,1.00,2025-04-02\n", "line 2, reference: At most 64"),
+        (head, "The file has no lines"),
+        ("", "The file has no lines"),
+    ):
+        file.write_text(text)
+        code, out = command("bank", str(file))
+        assert code == 1 and said in out and "Error" not in out
+    file.write_bytes(f"{head}转账,x,out,1.00,2025-04-02\n".encode("gb18030"))
+    assert command("bank", str(file)) == (1, "1 lines, 1 with a problem\n转账: order x: unknown_order\n")

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from town import AGENCY, BOOK, CASE, SERVICE, Town
 
-from chuanyu.clearing import actions, batches, handlers, posting, queries
+from chuanyu.clearing import actions, batches, handlers, letters, posting, prepaid, queries
 from chuanyu.clearing.models import Instruction, Order
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
@@ -194,8 +194,11 @@ def test_the_same_instruction_twice_is_one(town: Town) -> None:
             "payee": "sichuan/hrss", "unit": "CNY", "cycle": "gross",
         }  # fmt: skip
         first = actions.instruct(**arguments, amount=5)
-        assert actions.instruct(**arguments, amount=6).amount == first.amount == 5
-        assert Instruction.objects.count() == 1
+        assert actions.instruct(**arguments, amount=5) == first
+        for other in ({"amount": 6}, {"amount": 5, "unit": "points"}, {"amount": 5, "source": ALICE}):
+            with pytest.raises(actions.ClearingError, match="id_reused"):
+                actions.instruct(**arguments | other)
+        assert Instruction.objects.get().amount == 5
 
 
 @pytest.mark.parametrize(
@@ -252,6 +255,13 @@ def test_only_one_poster_works_on_a_book(town: Town) -> None:
 # --- prepayments ------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The town's service declares a prepayment."""
+    alarms = {(Decimal("0.7"), Decimal("0.9"))}
+    monkeypatch.setattr(prepaid, "declared", lambda service, *, unit, **_: alarms if unit == "CNY" else set())
+
+
 def prepay(town: Town, amount: str) -> None:
     with town.at("chongqing"):
         actions.prepay(service=SERVICE, payer="chongqing/hrss", payee="sichuan/hrss", amount=Money.parse(amount))
@@ -264,6 +274,7 @@ def gauge(town: Town, node: str) -> tuple[int, int, str]:
     return found.opening, found.used, found.level
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_prepayment_is_used_alarms_and_is_filled_up_when_the_window_is_paid(town: Town) -> None:
     """GT-c of 8.3: 60 of prepayment, 42 used: 70 %, yellow."""
     prepay(town, "600000.00")
@@ -303,8 +314,6 @@ def test_a_prepayment_is_used_alarms_and_is_filled_up_when_the_window_is_paid(to
 )  # fmt: skip
 def test_what_no_prepayment_can_be_is_refused(town: Town, change: dict[str, Any]) -> None:
     """The other node says so, with its signature; it is kept as refused and holds up nothing."""
-    from chuanyu.clearing import letters
-
     body = {"id": str(uuid7()), "amount": 5, "unit": "CNY", "yellow": "0.7", "red": "0.9"} | change
     with town.at("chongqing"):
         letters.send(
@@ -321,6 +330,48 @@ def test_what_no_prepayment_can_be_is_refused(town: Town, change: dict[str, Any]
         assert queries.gauges() == []
 
 
+def test_only_a_service_that_declares_it_keeps_a_prepayment() -> None:
+    asked = {"service": "medical_settlement", "payer": "chongqing/nhsa", "payee": "sichuan/nhsa", "unit": "CNY"}
+    assert prepaid.declared(**asked) == {(Decimal("0.7"), Decimal("0.9"))}
+    for change in ({"service": SERVICE}, {"service": "none"}, {"unit": "points"}, {"payer": "chongqing/hrss"}):
+        assert prepaid.declared(**asked | change) == set()
+
+
+@pytest.mark.parametrize("change", [{}, {"yellow": "0.00001"}, {"unit": "points"}], ids=str)
+def test_a_prepayment_no_service_declares_is_refused(
+    town: Town, change: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    if change:
+        request.getfixturevalue("kept")
+    body = {"id": str(uuid7()), "amount": 5, "unit": "CNY", "yellow": "0.7", "red": "0.9"} | change
+    with town.at("chongqing"):
+        letters.send(
+            own="chongqing/hrss", peer="sichuan/hrss", service=SERVICE, action=letters.PREPAID, document=body, stream="p"
+        )  # fmt: skip
+    town.link.settle()
+    with town.at("sichuan"):
+        assert [row.error["code"] for row in Inbox.objects.filter(state=Inbox.REFUSED)] == ["not_declared"]
+        assert queries.gauges() == []
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_is_reserved_is_used(town: Town) -> None:
+    """A stay that is priced but not settled: nobody else can have that money, so the gauge must not be green."""
+    prepay(town, "600000.00")
+    held = town.pay("chongqing", 59999999, kind="pending", source="prepayment")
+    town.work()
+    assert gauge(town, "chongqing") == (60000000, 59999999, "red")
+    with town.at("chongqing"):
+        (found,) = queries.gauges()
+        assert (found.reserved, found.balance) == (59999999, 60000000)
+        assert [alarm.level for alarm in queries.alarms()] == ["red"]
+    town.pay("chongqing", 42000000, kind="post", of=held, source="prepayment")
+    town.work()
+    for node in NODES:
+        assert gauge(town, node) == (60000000, 42000000, "yellow")
+    town.sound()
+
+
 def test_a_prepayment_the_fund_does_not_have_is_refused(town: Town) -> None:
     prepay(town, "1000000.01")
     with town.at("chongqing"):
@@ -330,6 +381,7 @@ def test_a_prepayment_the_fund_does_not_have_is_refused(town: Town) -> None:
         assert queries.gauges() == []
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_fill_up_the_fund_does_not_have_leaves_the_order_open(town: Town) -> None:
     from test_windows import answer
 
@@ -352,6 +404,7 @@ def test_a_fill_up_the_fund_does_not_have_leaves_the_order_open(town: Town) -> N
     assert gauge(town, "chongqing") == (60000000, 0, "")
 
 
+@pytest.mark.usefixtures("kept")
 def test_bills_may_be_mirrored_before_the_prepayment_is_known(town: Town) -> None:
     """Two streams: the case's message may overtake the one about the prepayment. A mirror is never refused for that."""
     with town.at("chongqing"):

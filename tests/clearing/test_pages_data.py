@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from town import AGENCY, BOOK, SERVICE, Town, post_alone
 
-from chuanyu.clearing import actions, api, door, opening, orders, posting, queries, sheet, timetable, windows
+from chuanyu.clearing import actions, api, bankfile, door, opening, posting, queries, sheet, timetable, windows
 from chuanyu.clearing.actions import ClearingError
 from chuanyu.clearing.models import BankLine, Instruction, Prepayment, Window
 from chuanyu.core.days import today
@@ -146,14 +146,14 @@ def test_the_banks_answer_is_taken_for_ones_own_orders_only(town: Town) -> None:
         header = "reference,number,direction,amount,day"
 
         def lines(*rows: str) -> list[dict[str, Any]]:
-            return list(orders.read([header, *rows]))
+            return bankfile.read([header, *rows])
 
         good = f"B1,{order.number},out,123.45,2025-04-02"
-        assert [p for _, p in actions.bank_answers(lines(good), actor=foreign("chongqing"))] == ["not_allowed"]
+        assert [t.problem for t in actions.bank_answers(lines(good), actor=foreign("chongqing"))] == ["not_allowed"]
         assert not BankLine.objects.exists()
         several = lines(f"B2,{order.number},out,123.44,2025-04-02", "B3,CQ-none,out,1.00,2025-04-02", good)
         taken = actions.bank_answers(several, actor=town.officer("chongqing"))
-        assert [p for _, p in taken] == ["amount_differs", "unknown_order", ""]
+        assert [t.problem for t in taken] == ["amount_differs", "unknown_order", ""]
         assert queries.order(order.number).state == "paid"  # type: ignore[union-attr]
         assert [line.reference for line in queries.problems(agency=AGENCY)] == ["B2"]
         assert queries.problems(agency="nhsa") == []

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from town import AGENCY, BOOK, CASE, SERVICE, Town
 
-from chuanyu.clearing import actions, booking, orders, periods, queries, signed, timetable, windows
+from chuanyu.clearing import actions, bankfile, booking, letters, orders, periods, queries, signed, timetable, windows
 from chuanyu.clearing.models import BankLine, Instruction, Order, Window
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
@@ -346,7 +347,7 @@ HEAD = "reference,number,direction,amount,day"
 
 
 def answer(line: str) -> str:
-    (read,) = orders.read([HEAD, line])
+    (read,) = bankfile.read([HEAD, line])
     return orders.answer(read).problem
 
 
@@ -369,13 +370,94 @@ def test_what_the_bank_says_must_fit_the_order(town: Town) -> None:
         assert town.balances("chongqing")["due_to/sichuan/hrss"] == 0
 
 
+def test_a_reference_stands_for_one_line_and_nothing_is_thrown_away(town: Town) -> None:
+    """The same line again is known; another one under its reference is kept, and said."""
+    march(town)
+    town.banks_answer()  # the peer's order is paid there, and ours here
+    with town.at("chongqing"):
+        BankLine.objects.all().delete()
+        Order.objects.filter(payer="chongqing/hrss").update(state="issued")
+        Order.objects.filter(payer="sichuan/hrss").update(state="paid")
+        ours, theirs = (Order.objects.get(payer=f"{node}/hrss").number for node in NODES)
+        out = f"b1,{ours},out,{Money(CQ_PAYS)},2025-04-02"
+        (line,) = bankfile.read([HEAD, out])
+        assert orders.answer(line) == (line, "", False)
+        assert orders.answer(line) == (line, "", True)
+        assert answer(f"b1,{theirs},in,{Money(SC_PAYS)},2025-04-02") == "reference_used"
+        assert answer(f"b1,{ours},out,999.00,2025-04-02") == "reference_used"
+        assert answer(f"b1,{ours},out,999.00,2025-04-01") == "amount_differs"  # of another day: another line
+        assert {(p.number, p.problem) for p in queries.problems()} == {
+            (theirs, "reference_used"), (ours, "reference_used"), (ours, "amount_differs"),
+        }  # fmt: skip
+        assert queries.order(theirs).state == "paid"  # type: ignore[union-attr]
+        assert answer(f"b2,{theirs},in,{Money(SC_PAYS)},2025-04-02") == ""
+
+
+def test_a_line_entered_wrongly_is_mended_by_the_right_one(town: Town) -> None:
+    march(town)
+    with town.at("chongqing"):
+        number, amount = Order.objects.get(payer="chongqing/hrss").number, Money(CQ_PAYS)
+        assert answer(f"b1,CQ20990101-000001,out,{amount},2025-04-02") == "unknown_order"
+        assert answer(f"b1,{number},out,1.00,2025-04-02") == "amount_differs"
+        assert answer(f"b1,{number},out,{amount},2025-04-02") == ""
+        assert queries.problems() == []
+
+
+GOOD = "r,n,out,1.00,2025-04-02"
+
+
 @pytest.mark.parametrize(
-    "line",
-    ["r,n,sideways,1.00,2025-04-02", "r,n,out,1.001,2025-04-02", "r,n,out,1.00,soon", ",n,out,1.00,2025-04-02", "r"],
+    ("line", "field"),
+    [
+        ("r,n,sideways,1.00,2025-04-02", "direction"),
+        ("r,n,out,1.001,2025-04-02", "amount"),
+        ("r,n,out,0.00,2025-04-02", "amount"),
+        ("r,n,out,-1.00,2025-04-02", "amount"),
+        ("r,n,out,9999999999999999.00,2025-04-02", "amount"),
+        ("r,n,out,1.00,soon", "day"),
+        ("r,n,out,1.00,2025-W14-3", "day"),
+        (",n,out,1.00,2025-04-02", "reference"),
+        (" ,n,out,1.00,2025-04-02", "reference"),
+        (f"{'r' * 65},n,out,1.00,2025-04-02", "reference"),
+        ("r\0,n,out,1.00,2025-04-02", "reference"),
+        (f"r,{'n' * 33},out,1.00,2025-04-02", "number"),
+        ("r,n\x1b[2J,out,1.00,2025-04-02", "number"),
+        ("r", ""),
+        (f"{GOOD},more", ""),
+        ('"r', ""),
+    ],
 )
-def test_a_bank_file_that_cannot_be_read_names_the_line(line: str) -> None:
-    with pytest.raises(ValueError, match=r"^line "):
-        list(orders.read([HEAD, line]))
+def test_a_bank_file_that_cannot_be_read_names_line_and_field(line: str, field: str) -> None:
+    """And none of its lines was applied: it is read whole before."""
+    with pytest.raises(bankfile.Unreadable) as caught:
+        bankfile.read("\n".join([HEAD, GOOD, line]))
+    assert str(caught.value).startswith("line 3" + (f", {field}: " if field else ": "))
+    assert caught.value.text.zh.startswith("第 3 行")
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", HEAD, f"{HEAD}\n\n", f"{HEAD},amount\n{GOOD},5.00", f"reference,number,amount,day\n{GOOD}", GOOD]
+)
+def test_what_is_no_bank_file(text: str) -> None:
+    with pytest.raises(bankfile.Unreadable):
+        bankfile.read(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_banks_write_in_two_encodings(encoding: str) -> None:
+    text = f"{HEAD}\r\n 转账1 ,CQ1,out,1.00,2025-04-02\r\n"
+    (line,) = bankfile.read(bankfile.decoded(text.encode(encoding)))
+    assert line["reference"] == "转账1"
+    with pytest.raises(bankfile.Unreadable, match="neither"):
+        bankfile.decoded("转账".encode("utf-16"))
+
+
+def test_an_order_is_numbered_by_the_legal_day(town: Town) -> None:
+    town.pay("chongqing", 500, window="")
+    town.work()
+    with town.at("chongqing"):
+        assert Order.objects.get().number.startswith("CQ20250310-")
 
 
 def test_an_order_that_is_not_what_was_signed_is_refused(town: Town) -> None:
@@ -414,6 +496,120 @@ def test_a_transfer_without_a_window_settles_by_an_order_of_its_own(town: Town) 
     town.sound()
 
 
+# --- what the peer says about orders is not just believed ------------------------------------------------------------
+
+
+def say(town: Town, document: dict[str, Any], action: str = letters.ORDER) -> list[str]:
+    """Chongqing tells Sichuan something; the codes Sichuan has refused with."""
+    with town.at("chongqing"):
+        letters.send(
+            own="chongqing/hrss", peer="sichuan/hrss", service=SERVICE, action=action, document=document, stream=str(uuid7())
+        )  # fmt: skip
+    town.link.settle()
+    with town.at("sichuan"):
+        return [row.error["code"] for row in Inbox.objects.filter(state=Inbox.REFUSED).order_by("received")]
+
+
+def order_of(town: Town, **change: Any) -> dict[str, Any]:
+    """What Chongqing says of the order it issued."""
+    with town.at("chongqing"):
+        order = Order.objects.get(payer="chongqing/hrss")
+    return {
+        "number": order.number, "payer": order.payer, "payee": order.payee, "amount": order.amount, "unit": order.unit,
+        "state": "issued", "period": "2025-03", "cycle": "gross", "transfer": None,
+    } | change  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"number": "CQ20250401-999999"}, "second_order"),
+        ({"number": "SC20250401-999999"}, "number"),  # our own numbers
+        ({"number": "x"}, "number"),
+        ({"number": "CQ20250401-999999", "period": "2025-W01-1"}, "malformed"),
+        ({"number": "CQ20250401-999999", "cycle": "weekly"}, "malformed"),
+        ({"period": "2025-02"}, "other_order"),
+        ({"unit": "points"}, "amount"),
+    ],
+    ids=str,
+)
+def test_an_order_that_does_not_fit_is_refused(town: Town, change: dict[str, Any], code: str) -> None:
+    march(town)
+    assert say(town, order_of(town, **change)) == [code]
+    with town.at("sichuan"):
+        assert Order.objects.filter(payer="chongqing/hrss").count() == 1
+
+
+def test_a_window_has_one_order_each_way_whoever_writes_it(town: Town) -> None:
+    march(town)
+    with town.at("chongqing"):
+        first = Order.objects.get(payer="chongqing/hrss")
+        with pytest.raises(IntegrityError):
+            orders.issue(Window.objects.get(pk=first.window_id))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"unit": "points"}, "amount"),
+        ({"amount": 501}, "amount"),
+        ({"kind": "reverse"}, "amount"),
+        ({"window": "month"}, "amount"),
+        ({"number": "CQ20250310-999999"}, "second_order"),
+    ],
+    ids=str,
+)
+def test_an_order_for_a_lone_transfer_must_be_what_was_transferred(
+    town: Town, change: dict[str, Any], code: str
+) -> None:
+    paid = town.pay("chongqing", 500, window="")
+    town.work()
+    document = order_of(town, state="paid", period="", transfer=str(paid))
+    with town.at("sichuan"):
+        if "kind" in change:  # it gives back: then it is paid the other way
+            Instruction.objects.filter(pk=paid).update(kind="reverse")
+        elif "window" in change:  # it settles with the others of its month
+            month = windows.enter(
+                service=SERVICE, own="sichuan/hrss", peer="chongqing/hrss", unit="CNY", cycle="gross", window="month"
+            )
+            Instruction.objects.filter(pk=paid).update(window=month)
+        elif "number" in change:
+            assert say(town, document) == []
+    document |= {key: value for key, value in change.items() if key in document}
+    assert say(town, document) == [code]
+    with town.at("sichuan"):
+        assert Order.objects.count() == ("number" in change)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"unit": "items"}, "not_declared"),
+        ({"cycle": "net"}, "not_declared"),
+        ({"period": "2025-02-10"}, "not_declared"),
+        ({"period": "1999-02"}, "too_old"),
+        ({"period": "2025-W01-1"}, "malformed"),
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_a_statement_opens_only_a_window_the_service_declares(town: Town, change: dict[str, Any], code: str) -> None:
+    empty = {"chongqing/hrss>sichuan/hrss": signed.EMPTY, "sichuan/hrss>chongqing/hrss": signed.EMPTY}
+    with town.at("chongqing"):
+        about = {"service": SERVICE, "period": "2025-02", "unit": "CNY", "cycle": "gross"} | change
+        statement = signed.Statement(**about, paid=empty)
+        document = {"statement": statement.plain, "signature": signed.sign(statement)}
+    assert say(town, document, letters.WINDOW) == [code] * bool(code)
+    with town.at("sichuan"):
+        assert Window.objects.exists() is not bool(code)
+
+
+def test_a_service_declares_its_windows() -> None:
+    assert timetable.declared("medical_settlement") == {("CNY", "gross", "month")}
+    assert timetable.declared("transit_card") == {("CNY", "net", "day")}
+    assert timetable.declared("nothing") == set()
+
+
 # --- periods and the timetable ----------------------------------------------------------------------------------------
 
 
@@ -431,7 +627,9 @@ def test_periods(period: str, last: str, following: str) -> None:
     assert periods.containing(periods.last_day(period), periods.kind_of(period)) == period
 
 
-@pytest.mark.parametrize("period", ["", "2025", "2025-13", "2025-02-30", "2025-3", "20250301", "2025-W01", "2025-03-1"])
+@pytest.mark.parametrize(
+    "period", ["", "2025", "2025-13", "2025-02-30", "2025-3", "20250301", "2025-W01", "2025-03-1", "2025-W01-1"]
+)
 def test_what_is_no_period(period: str) -> None:
     with pytest.raises(ValueError):
         periods.last_day(period)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from chuanyu.clearing import actions, audit, differences, legs, orders, posting, queries, windows
+from chuanyu.clearing import actions, audit, bankfile, differences, legs, orders, posting, queries, windows
 from chuanyu.clearing.models import Instruction, Order
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
@@ -154,7 +154,7 @@ class Town:
                 for order in Order.objects.filter(state=state, **{f"{role}__startswith": f"{node}/"}):
                     day = "2025-05-02"
                     row = f"{order.number}-{direction},{order.number},{direction},{Money(order.amount)},{day}"
-                    (line,) = orders.read(["reference,number,direction,amount,day", row])
+                    (line,) = bankfile.read(["reference,number,direction,amount,day", row])
                     assert orders.answer(line).problem == ""
                     count += 1
             self.work()

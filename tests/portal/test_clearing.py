@@ -251,11 +251,16 @@ def test_alarms_are_one_line_each_where_people_begin(
 
 
 def test_a_gauge_has_colour_word_and_number(gauge: Prepayment, staff: Staff) -> None:
-    page = read(staff("officer").get("/clearing/prepayments/"))
+    officer = staff("officer")
+    page = read(officer.get("/clearing/prepayments/"))
     (meter,) = page.root.all("meter")
     assert (meter.get("value"), meter.get("aria-label")) == ("0.7000", "已用 70%")
     for said in ("60,000,000.00", "42,000,000.00", "18,000,000.00", "70% 黄色，90% 红色", "黄色预警"):
         assert said in page.text
+    assert "其中预留" not in page.text
+    pay(1_200_000_000, kind="pending", source="prepayment", window="")  # a stay that is priced
+    page = read(officer.get("/clearing/prepayments/"))
+    assert "其中预留 12,000,000.00" in page.text and "54,000,000.00" in page.text and "红色预警" in page.text
 
 
 def test_the_rule_says_which_months_are_missing(foreign: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,8 +315,21 @@ def test_a_banks_file_is_taken_line_by_line(closed: Window, staff: Staff) -> Non
     assert "已登记 1 行" in page.text and "金额与支付单不符" in page.text
     assert queries.order(order.number).state == "paid"  # type: ignore[union-attr]
     answer = officer.post("/clearing/orders/bank/", {"text": "reference,number\nB3,x"})
-    assert answer.status_code == 422 and "读不懂这一行" in read(answer).text
+    assert answer.status_code == 422 and "一行也没有登记" in read(answer).text
     assert officer.post("/clearing/orders/bank/", {}).status_code == 422
+    head, good = "reference,number,direction,amount,day", f"B2,{order.number},out,12345678.90,2025-04-22"
+    page = read(officer.post("/clearing/orders/bank/", {"text": f"{head}\n{good}"}, follow=True))
+    assert "1 行先前已经登记" in page.text and "已登记 1 行" not in page.text
+    page = read(officer.post("/clearing/orders/bank/", {"text": f"{head}\n{good.replace('90', '91')}"}, follow=True))
+    assert "流水号 B2" in page.text and page.text.count("这个银行流水号当天已用于另一笔") == 2  # said, and on the page
+    for line in (
+        f"{'B' * 65},x,out,1.00,2025-04-22",
+        "B4\0,x,out,1.00,2025-04-22",
+        f"B4,{'x' * 33},out,1.00,2025-04-22",
+    ):
+        answer = officer.post("/clearing/orders/bank/", {"text": f"{head}\nB5,x,out,1.00,2025-04-22\n{line}"})
+        assert answer.status_code == 422 and "第 3 行" in read(answer).text
+    assert not BankLine.objects.filter(reference="B5").exists()  # nothing of such a file is applied
     assert officer.get("/clearing/orders/bank/").status_code == 405
 
 
@@ -324,6 +342,8 @@ def test_one_answer_is_entered_on_the_order(closed: Window, staff: Staff, foreig
     assert answer.status_code == 422 and len(read(answer).summary) == 3
     answer = officer.post(address, {"reference": "B7", "amount": "1.2.3", "day": "2025-04-22"})
     assert "金额写成元" in read(answer).error_of("amount")
+    answer = officer.post(address, {"reference": "B" * 65, "amount": "1.20", "day": "2025-04-22"})
+    assert "最多 64 个字符" in read(answer).error_of("reference")
     answer = officer.post(address, {"reference": "B7", "amount": "12,345,678.90", "day": "2025-04-22"}, follow=True)
     page = read(answer)
     assert "相符" in page.text and "已付出，待到账" in page.text and "登记：" not in page.text.replace("已登记", "")
@@ -381,6 +401,20 @@ def test_tables_are_taken_away_with_bare_numbers(closed: Window, staff: Staff) -
     answer = staff("officer").get("/clearing/windows/?which=all&csv=windows")
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert rows[1][3] == "12345678.90" and rows[1][5] == "9876543.21"
+
+
+def test_files_say_the_word_and_the_local_time(closed: Window, staff: Staff) -> None:
+    officer = staff("officer")
+    Order.objects.update(issued="2025-04-20T17:30:05.123456Z")
+
+    def rows(address: str) -> list[list[str]]:
+        return list(csv.reader(io.StringIO(officer.get(address).content.decode("utf-8-sig"))))
+
+    assert rows("/clearing/windows/?which=all&csv=windows")[1][2] == "已关账"
+    (order,) = rows("/clearing/orders/?csv=orders")[1:]
+    assert (order[4], order[7]) == ("待付款", "2025-04-21 01:30:05")
+    moment = rows(f"/clearing/windows/{closed.pk}/?csv=transfers")[1][0]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", moment), moment
 
 
 def test_programs_read_the_same(closed: Window, staff: Staff) -> None:

@@ -5,6 +5,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,17 @@ def test_nothing_in_a_file_is_taken_for_a_formula() -> None:
     assert tables.as_csv(table).decode("utf-8-sig").split() == ["'=1+1", "'=HYPERLINK()", "-3"]
     with zipfile.ZipFile(io.BytesIO(tables.as_workbook("x", ["=1"], [table]))) as book:
         assert not any(b"<f>" in book.read(name) for name in book.namelist() if "sheet" in name)
+
+
+def test_a_file_has_local_times_and_words_for_what_only_sorts() -> None:
+    moment = datetime(2025, 4, 20, 17, 30, 5, 999, tzinfo=UTC)
+    columns = (tables.Column("at", "at"), tables.Column("state", "state"))
+    table = tables.Table("t", "t", columns, [[tables.Cell("soon", moment), tables.Cell("paid", 1, rank=True)]])
+    assert tables.as_csv(table).decode("utf-8-sig").splitlines()[1] == "2025-04-21 01:30:05,paid"
+    with zipfile.ZipFile(io.BytesIO(tables.as_workbook("x", [], [table]))) as book:
+        sheet = book.read("xl/worksheets/sheet2.xml").decode()
+    (day,) = re.findall(r'<c r="A2"[^>]*><v>([^<]*)</v>', sheet)
+    assert datetime(1899, 12, 30) + timedelta(seconds=round(float(day) * 86400)) == datetime(2025, 4, 21, 1, 30, 5)
 
 
 def test_the_workbook_has_a_sheet_for_each_table_and_says_what_it_means(past: None, staff: Staff) -> None:

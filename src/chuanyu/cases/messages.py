@@ -13,6 +13,7 @@ from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
 from chuanyu.cases.replay import ACT, NOWHERE, POSTING_REFUSED, Fork, Gap, Invalid, advance, resolve
 from chuanyu.cases.replay import Event as Step
 from chuanyu.cases.shipping import ATTACHMENT, EVENTS, REQUEST
+from chuanyu.clearing.actions import ClearingError
 from chuanyu.clearing.handlers import settled
 from chuanyu.clearing.queries import Transfer
 from chuanyu.core import days
@@ -344,4 +345,7 @@ def _mirror(case: Case, new: list[Step]) -> None:
     for step in new:
         for transfer in step.transfers if step.kind == ACT else ():
             if transfer.id not in refused and transfer.payee.startswith(f"{here()}/"):
-                steps.instruct(case, step, transfer, side="payee")
+                try:
+                    steps.instruct(case, step, transfer, side="payee")
+                except ClearingError as error:  # the peer gave it the id of another transfer
+                    raise Refused(error.code, error.text) from None

@@ -31,6 +31,9 @@ class ClearingError(Exception):
         self.text = text
 
 
+ID_REUSED = ClearingError("id_reused", Text("这个编号已用于另一笔转账。", "This id was used for another transfer."))
+
+
 def instruct(
     *,
     id: UUID,
@@ -51,7 +54,8 @@ def instruct(
     target: str = "fund",
     expires: datetime | None = None,
 ) -> Instruction:
-    """Ask for a transfer, in the caller's transaction. `amount` in fen, positive. The same id again changes nothing.
+    """Ask for a transfer, in the caller's transaction. `amount` in fen, positive. The same id again changes nothing;
+    with other content it raises ClearingError (ID_REUSED).
 
     `kind`: plain; pending reserves (until `expires`, if given); post takes all or part of the reservation `of`; void gives
     it back; reverse gives back all or part of what the plain or post `of` moved. Post, void and reverse take accounts (and
@@ -61,9 +65,6 @@ def instruct(
     `target`: the payee's "fund" or "person/<uuid>" here. A person of the other node is unknown here and need not be named.
     The payee's side mirrors what moved money: for its pending and void nothing is posted.
     """
-    known = Instruction.objects.filter(pk=id).first()
-    if known is not None:
-        return known
     if (of is None) != (kind in ("plain", "pending")):
         raise ValueError(f"a {kind} {'needs' if of is None else 'has no'} `of`")
     moves = kind not in (Instruction.Kind.PENDING, Instruction.Kind.VOID)
@@ -73,6 +74,16 @@ def instruct(
     if origin is not None:
         source, target = origin.source, origin.target
         amount = origin.amount if kind == Instruction.Kind.VOID else amount
+    content: dict[str, Any] = {
+        "case": case or NO_CASE, "sequence": sequence, "service": service, "name": name, "side": side, "kind": kind, "of": of,
+        "payer": payer, "payee": payee, "source": source, "target": target, "amount": amount, "unit": unit, "cycle": cycle,
+    }  # fmt: skip
+    known = Instruction.objects.filter(pk=id).first()
+    if known is not None:
+        other = moves and window not in ("", *periods.KINDS, known.period)
+        if other or any(getattr(known, field) != value for field, value in content.items()):
+            raise ID_REUSED
+        return known
     own, peer = (payer, payee) if side == Instruction.Side.PAYER else (payee, payer)
     entered = None
     if window and moves and own.partition("/")[0] != peer.partition("/")[0]:
@@ -80,20 +91,7 @@ def instruct(
     nothing = side == Instruction.Side.PAYEE and not moves
     made = Instruction.objects.create(
         pk=id,
-        case=case or NO_CASE,
-        sequence=sequence,
-        service=service,
-        name=name,
-        side=side,
-        kind=kind,
-        of=of,
-        payer=payer,
-        payee=payee,
-        source=source,
-        target=target,
-        amount=amount,
-        unit=unit,
-        cycle=cycle,
+        **content,
         window=entered,
         expires=expires,
         status=Instruction.Status.POSTED if nothing else Instruction.Status.WAITING,
@@ -252,8 +250,8 @@ def compare(*, window: int, actor: Actor) -> int:
     return len(differences.compare(found))
 
 
-def bank_answers(lines: Iterable[dict[str, Any]], *, actor: Actor) -> list[tuple[dict[str, Any], str]]:
-    """Take lines of the bank's answer (as orders.read gives them), each for itself: (line, what was wrong with it or "").
+def bank_answers(lines: Iterable[dict[str, Any]], *, actor: Actor) -> list[orders.Taken]:
+    """Take lines of the bank's answer (as bankfile.read gives them), each for itself, and say what became of each.
 
     A line of another agency's order is `not_allowed` and not kept.
     """
@@ -262,13 +260,12 @@ def bank_answers(lines: Iterable[dict[str, Any]], *, actor: Actor) -> list[tuple
         order = Order.objects.filter(number=line["number"]).first()
         try:
             if order is not None:
-                _allow(actor, order.payer if order.payer.startswith(f"{here()}/") else order.payee)
-            problem = orders.answer(line).problem
+                _allow(actor, orders.own(order))
+            found.append(orders.answer(line))
         except ClearingError as error:
-            problem = error.code
+            found.append(orders.Taken(line, error.code))
         except booking.Refusal as refusal:
-            problem = refusal.reason
-        found.append((line, problem))
+            found.append(orders.Taken(line, refusal.reason))
     return found
 
 

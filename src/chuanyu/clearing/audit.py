@@ -100,7 +100,8 @@ INSIDE: dict[str, tuple[str, str]] = {
              LEFT JOIN ledger.transfer t ON t.id = i.id AND t.book = ledger.number(
                split_part(CASE i.side WHEN 'payer' THEN i.payer ELSE i.payee END, '/', 2) || '/' || i.service)
             WHERE i.status IN ('posted', 'expired') AND NOT (i.side = 'payee' AND i.kind IN ('pending', 'void'))
-              AND (t.status IS DISTINCT FROM 0 OR t.amount <> i.amount)""",
+              AND (t.status IS DISTINCT FROM 0 OR t.amount <> i.amount)
+               OR i.status = 'refused' AND t.status = 0""",
     ),
 }
 _OPEN = """WITH open AS (SELECT * FROM ledger.transfer p WHERE p.status = 0 AND p.kind = 1 AND NOT EXISTS (

@@ -199,23 +199,42 @@ class Order(models.Model):
     paid = models.DateTimeField(null=True)
     received = models.DateTimeField(null=True)
 
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["window", "payer"], name="order_once"),)
+
     def __str__(self) -> str:
         return self.number
 
 
 class BankLine(models.Model):
-    """One line of a bank's answer. A line that fits no order, or not its amount, is kept with the problem."""
+    """One line of a bank's answer. A line that fits no order, or not its amount, is kept with the problem.
 
-    reference = models.CharField(max_length=64, unique=True, help_text="the bank's own")
+    A reference is the bank's own: on one day it stands for one line of an agency's account, and not in every bank for the same.
+    """
+
+    reference = models.CharField(max_length=64, help_text="the bank's own")
+    account = models.CharField(
+        max_length=64, blank=True, help_text="whose: the order's agency of this node; blank: no order"
+    )
     number = models.CharField(max_length=32, help_text="of the order")
     direction = models.CharField(max_length=3, choices=(("out", "paid"), ("in", "received")))
     amount = models.BigIntegerField()
     day = models.DateField()
     order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="bank_lines")
     problem = models.CharField(
-        max_length=32, blank=True, help_text="unknown_order | amount_differs | wrong_direction | twice"
+        max_length=32, blank=True, help_text="unknown_order | amount_differs | wrong_direction | twice | reference_used"
     )
     at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["reference", "number", "direction", "amount", "day"], name="bank_line_once"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "day", "reference"], condition=Q(problem=""), name="bank_reference_once"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.reference

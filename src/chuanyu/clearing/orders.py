@@ -4,17 +4,16 @@ The payer's node issues an order and tells the payee's. Each node hears from its
 payee's that it arrived; each tells the other. What was owed leaves the book only then, against the account `bank`.
 """
 
-import csv
-from collections.abc import Iterable, Iterator
-from datetime import date
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from chuanyu.clearing import booking, legs, letters
 from chuanyu.clearing.models import BankLine, Instruction, Order, Window
-from chuanyu.core.money import Money, MoneyError
+from chuanyu.core import days
 from chuanyu.identity import sql
 from chuanyu.identity.here import here
 
@@ -22,6 +21,7 @@ PREFIX = {"chongqing": "CQ", "sichuan": "SC"}
 State = Order.State
 MONEY = "CNY"
 PAID = (State.PAID, State.RECEIVED)
+MOVE = (Instruction.Kind.PLAIN, Instruction.Kind.POST, Instruction.Kind.REVERSE)
 
 # `account` is the one that holds the claim or the debt; what was adjusted is left out, as in what was signed
 _OWED = """
@@ -69,68 +69,86 @@ def issue(window: Window) -> None:
 
 def issue_alone(instruction: Instruction) -> None:
     """Issue the order of a transfer that settles alone, if this node pays. The payee hears of it when it is paid."""
+    needed = alone(instruction)
+    if needed is None or needed[0] != instruction.own:
+        return
+    payer, payee, amount, unit = needed
+    _create(payer=payer, payee=payee, service=instruction.service, amount=amount, unit=unit, instruction=instruction)
+
+
+def alone(instruction: Instruction) -> tuple[str, str, int, str] | None:
+    """The order a posted transfer without a window needs: (payer, payee, amount, unit); None for one that needs none."""
+    if (
+        instruction.window_id
+        or instruction.cycle != "gross"
+        or instruction.unit != MONEY
+        or instruction.kind not in MOVE
+    ):
+        return None
     back = instruction.kind == Instruction.Kind.REVERSE  # a reversal is paid by who had received
     payer, payee = (instruction.payee, instruction.payer) if back else (instruction.payer, instruction.payee)
-    if payer != instruction.own or instruction.cycle != "gross" or instruction.unit != MONEY:
-        return
-    _create(
-        payer=payer,
-        payee=payee,
-        service=instruction.service,
-        amount=instruction.amount,
-        unit=instruction.unit,
-        instruction=instruction,
-    )
+    return payer, payee, instruction.amount, instruction.unit
+
+
+def numbered_by(node: str, number: str) -> bool:
+    """Whether a number is one that `node` gives its orders."""
+    return re.fullmatch(rf"{PREFIX[node]}[0-9]{{8}}-[0-9]{{6,18}}", number) is not None
 
 
 def _create(**fields: Any) -> Order:
-    """One more order of this node, numbered by its key."""
-    now = timezone.now()
+    """One more order of this node, numbered by the legal day and its key."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('clearing_order', 'id'))")
         (key,) = cursor.fetchone()
-    return Order.objects.create(pk=key, number=f"{PREFIX[here()]}{now:%Y%m%d}-{key:06d}", issued=now, **fields)
+    number = f"{PREFIX[here()]}{days.today():%Y%m%d}-{key:06d}"
+    return Order.objects.create(pk=key, number=number, issued=timezone.now(), **fields)
 
 
 # --- the banks' answers ----------------------------------------------------------------------------------------------
 
 
-def read(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The lines of a bank's file: CSV with reference, number, direction (out or in), amount ("123.45") and day.
+class Taken(NamedTuple):
+    """What became of a line of a bank's answer. `problem`: why it was only kept, ""; `again`: it had been taken before."""
 
-    Raises ValueError naming the line.
+    line: dict[str, Any]
+    problem: str
+    again: bool = False
+
+
+def answer(line: dict[str, Any]) -> Taken:
+    """Take one line of the bank's answer, as bankfile.line gives it. The same line again changes nothing.
+
+    What does not fit is kept with the problem. A reference is a bank's: on one day it stands for one line of an agency's account.
     """
-    for row in csv.DictReader(lines):
-        at = f"line {row.get('reference') or '?'}"
-        try:
-            if row["direction"] not in ("out", "in") or not row["reference"]:
-                raise ValueError("direction is out or in, and every line has a reference")
-            yield {
-                "reference": row["reference"],
-                "number": row["number"],
-                "direction": row["direction"],
-                "amount": Money.parse(row["amount"]).fen,
-                "day": date.fromisoformat(row["day"]),
-            }
-        except (KeyError, TypeError, ValueError, MoneyError) as error:
-            raise ValueError(f"{at}: {error}") from None
-
-
-def answer(line: dict[str, Any]) -> BankLine:
-    """Take one line of the bank's answer. The same reference again changes nothing. What does not fit is kept with the problem."""
     with transaction.atomic():
-        found = BankLine.objects.filter(reference=line["reference"]).first()
-        if found is not None and not found.problem:
-            return found
+        _one_at_a_time(line["reference"])
+        if BankLine.objects.filter(**line, problem="").exists():
+            return Taken(line, "", again=True)
         order = Order.objects.select_for_update().filter(number=line["number"]).first()
-        problem = _problem(order, line)
+        account = own(order) if order else ""
+        same = BankLine.objects.filter(reference=line["reference"], day=line["day"])
+        used = bool(account) and same.filter(account=account, problem="").exists()
+        problem = "reference_used" if used else _problem(order, line)
         if order is not None and not problem:
             _move(order, State.PAID if line["direction"] == "out" else State.RECEIVED)
-        kept, _ = BankLine.objects.update_or_create(
-            reference=line["reference"],
-            defaults={**line, "problem": problem, "order": None if problem else order},
+            # what was entered wrongly and is now right: the same order, or the same money under a number that was none
+            mistyped = Q(problem="unknown_order", direction=line["direction"], amount=line["amount"])
+            same.exclude(problem="").filter(Q(number=line["number"]) | mistyped).delete()
+        BankLine.objects.update_or_create(
+            **line, defaults={"problem": problem, "account": account, "order": None if problem else order}
         )
-        return kept
+        return Taken(line, problem)
+
+
+def own(order: Order) -> str:
+    """The agency of this node in an order: "chongqing/nhsa"."""
+    return order.payer if order.payer.startswith(f"{here()}/") else order.payee
+
+
+def _one_at_a_time(reference: str) -> None:
+    """Lines of one reference are taken one after the other: two may not both find it unused."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 3))", [reference])
 
 
 def _problem(order: Order | None, line: dict[str, Any]) -> str:

@@ -1,11 +1,13 @@
 """The periods windows are counted in: a legal month ("2025-03") or a legal day ("2025-03-05"). Pure."""
 
+import re
 from calendar import monthrange
 from datetime import date, timedelta
 from typing import Literal
 
 Kind = Literal["day", "month"]
 KINDS: tuple[Kind, ...] = ("day", "month")
+_MONTH, _DAY = re.compile(r"[0-9]{4}-[0-9]{2}"), re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def containing(day: date, kind: Kind) -> str:
@@ -21,10 +23,10 @@ def kind_of(period: str) -> Kind:
 
 def last_day(period: str) -> date:
     """The last legal day of a period. ValueError for what is neither a month nor a day."""
-    if len(period) == 7:
+    if _MONTH.fullmatch(period):
         first = date.fromisoformat(f"{period}-01")
         return first.replace(day=monthrange(first.year, first.month)[1])
-    if len(period) == 10:
+    if _DAY.fullmatch(period):  # fromisoformat takes weeks too
         return date.fromisoformat(period)
     raise ValueError(f"{period!r} is neither a month (2025-03) nor a day (2025-03-05)")
 

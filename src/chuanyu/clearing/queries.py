@@ -197,11 +197,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One line two nodes do not have alike. `ours`, `theirs`: signed fen, None where it is missing. how: "" | arrived | adjusted."""
+    """One line two nodes do not have alike. how: "" | arrived | adjusted.
+
+    `ours`, `theirs`: signed, in the unit's smallest part; None where it is missing.
+    """
 
     id: int
     window: int
     name: str
+    unit: str
     transfer: UUID
     mirror: bool
     ours: int | None
@@ -251,7 +255,7 @@ def differences(*, window: int | None = None, unresolved: bool = True) -> list[D
         rows = rows.filter(resolved=None)
     return [
         Difference(
-            id=r.pk, window=r.window.pk, name=r.window.name, transfer=r.transfer, mirror=r.mirror, ours=r.ours,
+            id=r.pk, window=r.window.pk, name=r.window.name, unit=r.window.unit, transfer=r.transfer, mirror=r.mirror, ours=r.ours,
             theirs=r.theirs, found=r.found, resolved=r.resolved, how=r.how, by=r.by, note=r.note,
         )
         for r in rows
@@ -327,10 +331,10 @@ def gauges(*, agency: str | None = None) -> list[prepaid.Gauge]:
     rows = models.Prepayment.objects.order_by("service", "peer", "side")
     if agency:
         rows = rows.filter(own__endswith=f"/{agency}")
-    balances = {(a.book, a.name): a.balance for a in accounts()} if rows else {}
+    known = {(a.book, a.name): (a.balance, a.reserved) for a in accounts()} if rows else {}
     kinds = {"payer": "prepaid", "payee": "prepayment"}
     return [
-        prepaid.gauge(row, balances.get((row.book, legs.leg(f"{kinds[row.side]}/{row.peer}", row.unit).name), 0))
+        prepaid.gauge(row, *known.get((row.book, legs.leg(f"{kinds[row.side]}/{row.peer}", row.unit).name), (0, 0)))
         for row in rows
     ]
 

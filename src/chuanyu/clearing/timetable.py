@@ -25,6 +25,12 @@ class Term(NamedTuple):
     parameter: str
 
 
+def declared(service: str) -> set[tuple[str, str, str]]:
+    """The windows a service declares: (unit, cycle, "day" or "month")."""
+    found = catalogue().get(service)
+    return {(p.unit, p.cycle, p.window) for p in found.postings.values() if p.window} if found else set()
+
+
 def terms(service: str, period: str) -> list[Term]:
     """Every date of a window, as it comes."""
     last = periods.last_day(period)

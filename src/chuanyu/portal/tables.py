@@ -16,6 +16,7 @@ import xlsxwriter
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import conditional_escape, escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
 from chuanyu.core import days
@@ -203,10 +204,17 @@ def as_csv(table: Table) -> bytes:
 
 
 def _plain(cell: Cell) -> str:
-    """Numbers bare and days as ISO, for programs; everything else as the page says it."""
+    """Numbers bare, days as ISO and moments as local time to the second, for programs; everything else as the page says it."""
+    if isinstance(cell.exact, datetime):
+        return str(_local(cell.exact))
     if isinstance(cell.exact, int | float | Decimal | date):
         return str(cell.exact)
     return harmless(cell.text)
+
+
+def _local(moment: datetime) -> datetime:
+    """The time in Asia/Shanghai, in whole seconds, naive: as a spreadsheet has times."""
+    return localtime(moment, days.SHANGHAI).replace(tzinfo=None, microsecond=0)
 
 
 def harmless(said: str) -> str:
@@ -222,6 +230,7 @@ def as_workbook(title: str, about: Sequence[str], tables: Sequence[Table]) -> by
     heading = book.add_format({"bold": True, "font_size": 16})
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})
     dated = book.add_format({"num_format": "yyyy-mm-dd", "align": "left"})
+    timed = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"})
     counted, shared = book.add_format({"num_format": "#,##0"}), book.add_format({"num_format": "0%"})
     first = book.add_worksheet(gettext("说明"))
     first.set_column(0, 0, 90)
@@ -238,7 +247,9 @@ def as_workbook(title: str, about: Sequence[str], tables: Sequence[Table]) -> by
         for y, row in enumerate(table.rows, 1):
             for x, cell in enumerate(row):
                 value = cell.exact
-                if isinstance(value, datetime | date):
+                if isinstance(value, datetime):
+                    sheet.write_datetime(y, x, _local(value), timed)
+                elif isinstance(value, date):
                     sheet.write_datetime(y, x, datetime(value.year, value.month, value.day), dated)
                 elif isinstance(value, int | float | Decimal):
                     sheet.write_number(y, x, value, shared if isinstance(value, float) else counted)

@@ -163,7 +163,9 @@ def _differences(options: argparse.Namespace) -> int:
         print(f"The other node could not be asked ({error.code}); this is what was known.", file=sys.stderr)
     found = queries.differences(window=asked[0].pk if options.window else None)
     for line in found:
-        ours, theirs = ("missing" if amount is None else shown(amount, "CNY") for amount in (line.ours, line.theirs))
+        ours, theirs = (
+            "missing" if amount is None else shown(amount, line.unit) for amount in (line.ours, line.theirs)
+        )
         print(f"{line.id}  {line.name}  {line.transfer}  here {ours}, there {theirs}")
     return 1 if found else 0
 
@@ -196,25 +198,22 @@ def _statement(options: argparse.Namespace) -> int:
 
 
 def _bank(options: argparse.Namespace) -> int:
-    from chuanyu.clearing import booking, orders
+    from chuanyu.clearing import actions, bankfile
+    from chuanyu.identity.actor import OPERATOR
 
     try:
-        with options.file.open(encoding="utf-8-sig", newline="") as lines:
-            answers = list(orders.read(lines))
+        lines = bankfile.read(bankfile.decoded(options.file.read_bytes()))
     except OSError as error:
         raise cli.Stop(f"{options.file} can't be read: {error.strerror}.") from None
-    except ValueError as error:
+    except bankfile.Unreadable as error:
         raise cli.Stop(f"{options.file}: {error}") from None
-    problems = 0
-    for answer in answers:
-        try:
-            problem = orders.answer(answer).problem
-        except booking.Refusal as refusal:
-            problem = refusal.reason
-        if problem:
-            problems += 1
-            print(f"{answer['reference']}: order {answer['number']}: {problem}", file=sys.stderr)
-    print(f"{len(answers)} lines, {problems} with a problem")
+    taken = actions.bank_answers(lines, actor=OPERATOR(options.at))
+    for line, problem, again in taken:
+        if problem or again:
+            said = problem or "already there"
+            print(f"{line['reference']}: order {line['number']}: {said}", file=sys.stderr if problem else sys.stdout)
+    problems, known = sum(bool(one.problem) for one in taken), sum(one.again for one in taken)
+    print(f"{len(taken)} lines, {problems} with a problem" + (f", {known} already there" if known else ""))
     return 1 if problems else 0
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from chuanyu.clearing import actions, queries
+from chuanyu.clearing import actions, bankfile, queries
 from chuanyu.clearing import orders as payments
 from chuanyu.core import days
 from chuanyu.core.text import Text
@@ -26,7 +25,7 @@ from chuanyu.portal.office.clearing.capital import capital
 
 ORDERS = Text("支付单", "Payment orders")
 LARGEST = 1024 * 1024  # bytes of a bank's file
-COLUMNS = "reference,number,direction,amount,day"
+COLUMNS = ",".join(bankfile.COLUMNS)
 
 
 def orders(request: HttpRequest) -> HttpResponse:
@@ -60,36 +59,30 @@ def _list(request: HttpRequest, problem: str = "", *, text: str = "") -> HttpRes
 def bank_answers(request: HttpRequest) -> HttpResponse:
     """A bank's file, or its lines pasted: each taken for itself, and each with a problem said."""
     file, text = request.FILES.get("file"), request.POST.get("text", "")
-    if file is not None:
-        if file.size is None or file.size > LARGEST:
-            return _list(request, gettext("文件过大，一次最多 1 MB。"))
-        text = _decoded(file.read())
+    if file is None and not text.strip():
+        return _list(request, gettext("请选择银行回单文件，或粘贴其中的行；第一行是列名。"))
+    if file is not None and (file.size is None or file.size > LARGEST):
+        return _list(request, gettext("文件过大，一次最多 1 MB。"))
     try:
-        found = list(payments.read(text.strip().splitlines()))
-    except ValueError as error:
-        return _list(request, gettext("读不懂这一行：%(error)s") % {"error": error}, text=text)
-    if not found:
-        return _list(request, gettext("请选择银行回单文件，或粘贴其中的行；第一行是列名。"), text=text)
-    _tell(request, actions.bank_answers(found, actor=actor(request)))
+        lines = bankfile.read(bankfile.decoded(file.read()) if file is not None else text.strip())
+    except bankfile.Unreadable as error:
+        about = {"error": words.say(error.text)}
+        return _list(request, gettext("一行也没有登记。%(error)s") % about, text="" if file is not None else text)
+    _tell(request, actions.bank_answers(lines, actor=actor(request)))
     return redirect("portal:orders")
 
 
-def _tell(request: HttpRequest, taken: list[tuple[dict[str, Any], str]]) -> None:
-    good = sum(not problem for _line, problem in taken)
+def _tell(request: HttpRequest, taken: list[payments.Taken]) -> None:
+    again = sum(one.again for one in taken)
+    good = sum(not one.problem for one in taken) - again
     if good:
         messages.success(request, gettext("已登记 %(count)s 行。") % {"count": good})
-    for line, problem in taken:
+    if again:
+        messages.info(request, gettext("%(count)s 行先前已经登记，没有重记。") % {"count": again})
+    for line, problem, _again in taken:
         if problem:
-            about = {"number": line["number"], "problem": _said(problem)}
-            messages.error(request, gettext("%(number)s：%(problem)s") % about)
-
-
-def _decoded(content: bytes) -> str:
-    """Banks write UTF-8 or GB 18030; what is neither stays readable enough to be named."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("gb18030", "replace")
+            about = {"reference": line["reference"], "number": line["number"], "problem": _said(problem)}
+            messages.error(request, gettext("流水号 %(reference)s，%(number)s：%(problem)s") % about)
 
 
 def _said(problem: str) -> str:
@@ -106,13 +99,19 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
     if request.method == "POST":
         wrong = _wrong(request)
         if not wrong:
-            line = ",".join((request.POST["reference"].strip().replace(",", " "), number, "out" if outwards else "in",
-                             request.POST["amount"].strip().replace(",", ""), request.POST["day"].strip()))  # fmt: skip
+            given = {
+                "reference": request.POST["reference"],
+                "number": number,
+                "direction": "out" if outwards else "in",
+                "amount": request.POST["amount"].replace(",", ""),
+                "day": request.POST["day"],
+            }
             try:
-                _tell(request, actions.bank_answers(payments.read([COLUMNS, line]), actor=actor(request)))
-            except ValueError:
-                wrong = {"amount": gettext("金额写成元，最多两位小数，例如 12345.60。")}
+                line = bankfile.line(given)
+            except bankfile.Unreadable as error:
+                wrong = {error.field: words.say(error.said)}
             else:
+                _tell(request, actions.bank_answers([line], actor=actor(request)))
                 return redirect("portal:order", number)
     known = identity.agencies()
     context = {

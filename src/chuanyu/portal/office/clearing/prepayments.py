@@ -36,6 +36,7 @@ class Meter:
     service: str
     opening: str
     used: str
+    reserved: str  # of it, for what is not settled yet; "" for none
     balance: str
     share: str
     value: str  # for the drawn meter, 0 … 1
@@ -119,6 +120,7 @@ def gauges(scope: str | None) -> list[Meter]:
             service=said.service(one.service),
             opening=said.figure(one.opening, one.unit),
             used=said.figure(one.used, one.unit),
+            reserved=said.figure(one.reserved, one.unit) if one.reserved else "",
             balance=said.figure(one.balance, one.unit),
             share=percent(one.share),
             value=f"{min(max(one.share, 0), 1):.4f}",

@@ -80,6 +80,10 @@ BANK = {
         "Wrong direction: the payer's bank says out, the payee's says in.",
     ),
     "twice": Text("这张支付单已经登记过。", "This order has been answered already."),
+    "reference_used": Text(
+        "这个银行流水号当天已用于另一笔，没有登记到支付单。",
+        "The bank's reference was used for another line of that day; it was not entered on the order.",
+    ),
     "not_allowed": Text("不是本单位的支付单，没有登记。", "The order is not your agency's; nothing was entered."),
     "insufficient": Text("账户余额不足，没有登记。", "The account does not have enough; nothing was entered."),
 }  # fmt: skip

@@ -48,7 +48,7 @@ def _window(window: queries.Window) -> list[Cell]:
     return [
         Cell(said.window(window), window.period, href=reverse("portal:window", args=[window.id])),
         said.agency(window.peer),
-        Cell(words.say(said.STATES[window.state][0]), list(said.STATES).index(window.state), html=state),
+        Cell(words.say(said.STATES[window.state][0]), list(said.STATES).index(window.state), html=state, rank=True),
         said.money(out, window.unit),
         tables.number(out_count),
         said.money(back, window.unit),
@@ -85,7 +85,10 @@ def _order(order: queries.Order) -> list[Cell]:
         said.agency(order.payee),
         said.money(order.amount, order.unit),
         Cell(
-            words.say(said.ORDERS[order.state][0]), list(said.ORDERS).index(order.state), html=said.order_state(order)
+            words.say(said.ORDERS[order.state][0]),
+            list(said.ORDERS).index(order.state),
+            html=said.order_state(order),
+            rank=True,
         ),
         tables.text(said.service(order.service)),
         Cell(said.period(order.period) if order.period else "—", order.period or None),

@@ -11,5 +11,5 @@ REPLACED = "\n".join(f"CREATE OR REPLACE {each}" for each in FUNCTIONS)
 
 
 class Migration(migrations.Migration):
-    dependencies = (("clearing", "0005_deeds"),)
+    dependencies = (("clearing", "0006_orders"),)
     operations = (migrations.RunSQL(REPLACED, migrations.RunSQL.noop),)
