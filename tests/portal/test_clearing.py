@@ -250,6 +250,29 @@ def test_alarms_are_one_line_each_where_people_begin(
         assert not [said for said in lines if said in read(client.get(address)).text]
 
 
+def test_what_was_adjusted_is_paid_anew_from_its_line(differing: Window, staff: Staff) -> None:
+    line, client = Difference.objects.get(), staff("officer")
+    address = f"/clearing/windows/{differing.pk}/"
+    client.post(address, {"do": "adjust", "line": line.pk, "note": "对方没有收到"})
+    assert "重新支付" not in read(client.get(address)).text  # not before the books are put right
+    posting.work()
+    assert "重新支付" in read(client.get(address)).text
+    answer = client.post(address, {"do": "again", "line": line.pk, "note": " "})
+    assert answer.status_code == 422 and "重新支付的原因" in read(answer).text
+    assert (
+        "已在本期重新支付"
+        in read(client.post(address, {"do": "again", "line": line.pk, "note": "补付"}, follow=True)).text
+    )
+    posting.work()
+    paid = Instruction.objects.get(of=line.transfer, kind="plain")
+    origin = Instruction.objects.get(pk=line.transfer)
+    assert (paid.status, paid.amount, paid.case, paid.period) == ("posted", CQ_PAYS, origin.case, "2025-04")
+    assert (
+        "只有本方为办件付出"
+        in read(client.post(address, {"do": "again", "line": line.pk, "note": "再付"}, follow=True)).text
+    )
+
+
 def test_a_gauge_has_colour_word_and_number(gauge: Prepayment, staff: Staff) -> None:
     page = read(staff("officer").get("/clearing/prepayments/"))
     (meter,) = page.root.all("meter")

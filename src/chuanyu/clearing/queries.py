@@ -94,6 +94,26 @@ def waiting(case: UUID, sequence: int) -> bool:
     return Instruction.objects.filter(case=case, sequence=sequence, side="payer", status="waiting").exists()
 
 
+def first(transfer: UUID) -> UUID:
+    """What a transfer was first paid as: itself, or what it was paid anew for."""
+    row = Instruction.objects.get(pk=transfer)
+    return first(row.of) if row.kind == Instruction.Kind.PLAIN and row.of else row.pk
+
+
+def instead(case: UUID) -> dict[UUID, UUID | None]:
+    """What this node paid for a case and was adjusted → what was paid anew for it, None while nothing was."""
+    rows = Instruction.objects.filter(case=case, side=Instruction.Side.PAYER, status=Instruction.Status.POSTED)
+    after = [(row.of, row) for row in rows.exclude(of=None) if row.of]
+    adjusted = {of for of, row in after if row.kind == Instruction.Kind.ADJUST}
+    again = {of: row.pk for of, row in after if row.kind == Instruction.Kind.PLAIN}
+
+    def standing(id_: UUID) -> UUID | None:
+        found = again.get(id_)
+        return standing(found) if found is not None and found in adjusted else found
+
+    return {id_: standing(id_) for id_ in adjusted}
+
+
 def covered(case: UUID, sequence: int) -> bool:
     """Whether the accounts that had too little for a step's transfers would have enough by now. Asks, moves nothing."""
     rows = Instruction.objects.filter(
