@@ -311,7 +311,10 @@ def problems(*, agency: str | None = None) -> list[BankLine]:
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """Something about money that needs a person. `what`: prepayment | differences; `level`: yellow | red."""
+    """Something about money that needs a person. `what`: prepayment | differences | returns; `level`: yellow | red.
+
+    returns: a reversal of the payer's that could not be taken back from where the money had gone; `amount` of it is still owed.
+    """
 
     what: str
     level: str
@@ -322,6 +325,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     period: str = ""
     count: int = 0
     share: Decimal = Decimal(0)
+    amount: int = 0
+    unit: str = "CNY"
 
 
 def alarms(*, agency: str | None = None) -> list[Alarm]:
@@ -339,7 +344,23 @@ def alarms(*, agency: str | None = None) -> list[Alarm]:
             Alarm(what="differences", level="red", own=row.own, peer=row.peer, service=row.service, window=row.pk,
                   period=row.period, count=row.open)
         )  # fmt: skip
+    found += _not_taken_back(agency)
     return sorted(found, key=lambda alarm: alarm.level)
+
+
+def _not_taken_back(agency: str | None) -> list[Alarm]:
+    rows = sql.rows(
+        "SELECT split_part(b.name, '/', 1), split_part(b.name, '/', 2), a.name, a.unit, -a.balance"
+        " FROM ledger.account a JOIN ledger.book b USING (book)"
+        " WHERE a.name LIKE 'returns/%%' AND a.balance < 0 AND (%s::text IS NULL OR split_part(b.name, '/', 1) = %s)"
+        " ORDER BY b.name, a.name",
+        [agency, agency],
+    )
+    return [
+        Alarm(what="returns", level="yellow", own=f"{here()}/{own}", peer=name.partition("/")[2].partition(":")[0],
+              service=service, amount=amount, unit=unit)
+        for own, service, name, unit, amount in rows
+    ]  # fmt: skip
 
 
 def gauges(*, agency: str | None = None) -> list[prepaid.Gauge]:
