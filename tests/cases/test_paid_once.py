@@ -1,7 +1,7 @@
 """Money services by hand and by themselves, at both nodes: what was paid once is not paid again, however it is asked for."""
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +9,13 @@ import pytest
 from world import World
 
 from chuanyu.cases import actions as cases
-from chuanyu.cases import queries
+from chuanyu.cases import cashier, queries
 from chuanyu.cases.models import Case, CaseDocument
-from chuanyu.clearing.actions import fund
+from chuanyu.clearing import actions as money
+from chuanyu.clearing import byhand, differences, windows
+from chuanyu.clearing import queries as clearing
+from chuanyu.clearing.actions import ClearingError, fund
+from chuanyu.core.days import SHANGHAI
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.exchange import actions as exchange
@@ -260,4 +264,70 @@ def test_what_is_reserved_already_is_not_taken_back_by_a_late_request(desk: Any)
     nhsa.link = True
     nhsa.settle()
     assert nhsa.state(HOME, case) == nhsa.state(THERE, case) == "priced"
+    nhsa.same(case)
+
+
+# --- what the other node never had -------------------------------------------------------------------------------------
+
+
+def test_what_the_hospital_never_had_is_adjusted_and_paid_anew_to_the_same_case(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHUANYU_TODAY", "2025-06-10")
+    monkeypatch.setattr(differences, "PATIENCE", 0.0)
+    nhsa = desk(CHRONIC, "nhsa")
+    case, lacks = short(nhsa)
+    nhsa.money(THERE, str(lacks))
+    a_minute_passes(nhsa)
+    nhsa.act(HOME, case, "settle")
+    # the hospital's node loses the mirror: it takes the step, but not the money
+    with monkeypatch.context() as broken:
+        broken.setattr("chuanyu.cases.messages._mirror", lambda *_: None)
+        nhsa.settle()
+    assert [t.status for t in nhsa.view(THERE, case).transfers][1:] == ["posted"]
+    assert [t.status for t in nhsa.view(HOME, case).transfers] == ["reserved"]  # it never heard of more
+    officer = {
+        node: Actor(kind="staff", user="o", node=node, agency="nhsa", roles=frozenset({"officer"}))
+        for node in (HOME, THERE)
+    }
+    with nhsa.at(THERE):
+        window = windows.Window.objects.get()
+        windows.begin(window)
+    paid = nhsa.view(THERE, case).transfers[-1].id
+    with nhsa.at(THERE):
+        lost = differences.Line(paid, False, lacks.fen, None)  # what the hospital's node would say
+        monkeypatch.setattr(differences, "lines", lambda _scope: iter([lost]))
+        differences.compare(window)
+        (found,) = clearing.differences(window=window.pk)
+        with pytest.raises(ClearingError) as refused:
+            byhand.pay_again(difference=found.id, actor=officer[THERE], why="too early")
+        assert refused.value.code == "not_payable"
+        made = money.adjust(difference=found.id, actor=officer[THERE], note="对方没有这一笔")
+        assert (made.case, made.sequence > 0) == (case, True)
+    nhsa.settle()
+    assert [t.status for t in nhsa.view(THERE, case).transfers][1:] == ["adjusted"]
+    midnight, tomorrow = datetime(2020, 1, 1, tzinfo=SHANGHAI), datetime(2100, 1, 1, tzinfo=SHANGHAI)
+    with nhsa.at(THERE):
+        (day,) = cashier.takings(officer[THERE], midnight, tomorrow)
+    assert (day.amount, day.returned, day.net) == (str(lacks), str(lacks), "0.00")
+    with nhsa.at(THERE):
+        byhand.pay_again(difference=found.id, actor=officer[THERE], why="补付给医院")
+        with pytest.raises(ClearingError):
+            byhand.pay_again(difference=found.id, actor=officer[THERE], why="twice")
+    nhsa.settle()
+    assert [t.status for t in nhsa.view(THERE, case).transfers][1:] == ["adjusted", "posted"]
+    assert [(t.status, t.amount) for t in nhsa.view(HOME, case).transfers][1:] == [("posted", str(lacks))]
+    with nhsa.at(HOME):
+        (day,) = cashier.takings(officer[HOME], midnight, tomorrow)
+        assert (day.paid, day.net) == (False, str(lacks))
+        assert {a.name: a.balance for a in clearing.accounts(f"nhsa/{CHRONIC}")}["fund"] == lacks.fen
+    nhsa.act(
+        HOME, case, "reverse", documents={"reversal": {"bill": "OP-1", "cause": "退费"}}
+    )  # gives back what was paid anew
+    nhsa.settle()
+    assert nhsa.state(HOME, case) == "reversed"
+    with nhsa.at(HOME):
+        assert {a.name: a.balance for a in clearing.accounts(f"nhsa/{CHRONIC}")}["fund"] == 0
+    with nhsa.at(THERE):
+        assert {a.name: a.balance for a in clearing.accounts(f"nhsa/{CHRONIC}")}["fund"] == lacks.fen
     nhsa.same(case)

@@ -204,7 +204,7 @@ def test_lint_names_what_is_wrong(town: Town, statement: str, undo: str, line: s
 
 def test_a_ledger_made_before_gets_its_functions_as_they_are_now(town: Town) -> None:
     """What the migration does to it: the functions are guarded, and still the owner's and the node's to call."""
-    replaced = import_module("chuanyu.clearing.migrations.0006_functions").REPLACED
+    replaced = import_module("chuanyu.clearing.migrations.0007_functions").REPLACED
     for function in ("open", "close", "begin", "shut", "post", "expire"):
         town.tamper("chongqing", f"ALTER FUNCTION ledger.{function} SET search_path = pg_catalog")
     with town.at("chongqing"):

@@ -136,6 +136,11 @@ def test_a_mirrored_reversal_cannot_be_refused(town: Town) -> None:
     town.work()
     balances = town.balances("sichuan")
     assert (balances[ALICE], balances["returns/chongqing/hrss"], balances["due_from/chongqing/hrss"]) == (50, -300, 0)
+    with town.at("sichuan"):
+        (alarm,) = queries.alarms(agency=AGENCY)  # somebody has to see to it
+        assert (alarm.what, alarm.peer, alarm.amount) == ("returns", "chongqing/hrss", 300)
+        actions.fund(agency=AGENCY, service=SERVICE, amount=Money(300), account="returns/chongqing/hrss")
+        assert queries.alarms(agency=AGENCY) == []
     town.sound()
 
 

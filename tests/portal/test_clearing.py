@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from markup import hidden, read
 
-from chuanyu.clearing import actions, handlers, posting, queries, signed, windows
+from chuanyu.clearing import actions, booking, handlers, legs, posting, queries, signed, windows
 from chuanyu.clearing.models import BankLine, Difference, Instruction, Order, Prepayment, Window
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
@@ -248,6 +248,38 @@ def test_alarms_are_one_line_each_where_people_begin(
         assert "黄色预警" in page.text
     for client, address in ((clerk, "/counter/"), (foreign, "/counter/"), (foreign, "/clearing/")):
         assert not [said for said in lines if said in read(client.get(address)).text]
+
+
+def test_what_was_adjusted_is_paid_anew_from_its_line(differing: Window, staff: Staff) -> None:
+    line, client = Difference.objects.get(), staff("officer")
+    address = f"/clearing/windows/{differing.pk}/"
+    client.post(address, {"do": "adjust", "line": line.pk, "note": "对方没有收到"})
+    assert "重新支付" not in read(client.get(address)).text  # not before the books are put right
+    posting.work()
+    assert "重新支付" in read(client.get(address)).text
+    answer = client.post(address, {"do": "again", "line": line.pk, "note": " "})
+    assert answer.status_code == 422 and "重新支付的原因" in read(answer).text
+    assert (
+        "已在本期重新支付"
+        in read(client.post(address, {"do": "again", "line": line.pk, "note": "补付"}, follow=True)).text
+    )
+    posting.work()
+    paid = Instruction.objects.get(of=line.transfer, kind="plain")
+    origin = Instruction.objects.get(pk=line.transfer)
+    assert (paid.status, paid.amount, paid.case, paid.period) == ("posted", CQ_PAYS, origin.case, "2025-04")
+    assert (
+        "只有本方为办件付出"
+        in read(client.post(address, {"do": "again", "line": line.pk, "note": "再付"}, follow=True)).text
+    )
+
+
+def test_a_reversal_that_could_not_be_taken_back_is_among_the_alarms(month: Window, staff: Staff) -> None:
+    paid = Instruction.objects.get(amount=100, target=PERSON)
+    booking.move(paid.book, [(legs.leg(PERSON, "CNY"), legs.leg("fund", "CNY"), 100)], unit="CNY", code="spent")
+    pay(100, side="payee", kind="reverse", of=paid.pk)
+    client = staff("officer")
+    assert "1.00 没能从原账户收回" in read(client.get("/clearing/")).text
+    assert client.get(f"/clearing/accounts/hrss/{SERVICE}/returns/{THEIRS}/").status_code == 200
 
 
 def test_a_gauge_has_colour_word_and_number(gauge: Prepayment, staff: Staff) -> None:

@@ -286,7 +286,7 @@ def _told(cases: Iterable[Case]) -> dict[UUID, dict[str, str]]:
 def _moved(cases: Iterable[Case]) -> dict[UUID, clearing.Transfer]:
     """Case → the last that was reserved or posted for it and still stands."""
     rows = [row for row in clearing.transfers([case.pk for case in cases]) if row.status == "posted"]
-    undone = {row.of for row in rows if row.kind in ("void", "reverse")}
+    undone = {row.of for row in rows if row.kind in ("void", "reverse", "adjust")}
     return {row.case: row for row in rows if row.kind in ("plain", "pending", "post") and row.id not in undone}
 
 

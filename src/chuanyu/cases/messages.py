@@ -12,7 +12,8 @@ from chuanyu.cases import actions, declarations, evidence, requests, steps, stor
 from chuanyu.cases.models import Attachment, Case, CaseDocument, Event, Request
 from chuanyu.cases.replay import ACT, NOWHERE, POSTING_REFUSED, Fork, Gap, Invalid, advance, resolve
 from chuanyu.cases.replay import Event as Step
-from chuanyu.cases.shipping import ATTACHMENT, EVENTS, REQUEST
+from chuanyu.cases.shipping import ATTACHMENT, EVENTS, REQUEST, ship_again
+from chuanyu.clearing import queries as clearing
 from chuanyu.clearing.actions import ClearingError
 from chuanyu.clearing.handlers import settled
 from chuanyu.clearing.queries import Transfer
@@ -21,7 +22,7 @@ from chuanyu.core.canonical import digest
 from chuanyu.core.text import Text
 from chuanyu.exchange.envelope import Envelope
 from chuanyu.exchange.handlers import NotYet, Refused, message
-from chuanyu.identity.here import here
+from chuanyu.identity.here import here, peer
 from chuanyu.identity.queries import is_agency
 
 FORK = Text(
@@ -57,6 +58,14 @@ class Carried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: dict[str, Any]
 
 
+class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The payer has paid anew, as transfer `id` in the window of `period`, what a step had moved as `of`."""
+
+    id: UUID
+    of: UUID
+    period: str
+
+
 class Events(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of case.events."""
 
@@ -65,6 +74,7 @@ class Events(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     documents: tuple[Carried, ...]
     filed: Filed | None = None
     declarations: dict[str, dict[str, Any]] = {}
+    again: tuple[Again, ...] = ()
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,6 +117,8 @@ def take_events(envelope: Envelope, person: UUID | None) -> None:
     _from_party(envelope, case)
     if person != case.person:
         raise Refused("malformed", MALFORMED)
+    for again in body.again:
+        _mirror_again(case, again, envelope.from_node)
     documents = {(d.name, d.sequence): d.body for d in body.documents}
     held = case.sequence
     new: list[Step] = []
@@ -200,7 +212,12 @@ def take_attachment(envelope: Envelope, person: UUID | None) -> None:
 @settled
 def money_settled(transfer: Transfer) -> None:
     """The ledger answered: let the hand-over leave, or take the case back. The payee's mirror changes nothing more."""
-    if transfer.side != "payer":
+    if transfer.side != "payer" or transfer.kind == "adjust":
+        return
+    if transfer.kind == "plain" and transfer.of:  # paid anew after an adjustment: the case stands where it stood
+        if transfer.status == "posted" and transfer.payee.startswith(f"{peer()}/"):
+            case = Case.objects.get(pk=transfer.case)
+            ship_again(case, id=transfer.id, of=clearing.first(transfer.of), period=transfer.period)
         return
     if transfer.status == "posted":
         actions.posted(transfer.case, transfer.sequence)
@@ -337,6 +354,19 @@ def _store(case: Case, new: list[Step], documents: dict[tuple[str, int], Any]) -
                 status=Request.Status.DONE if done else Request.Status.REFUSED,
                 reason="" if done or step.outcome is None else step.outcome.reason,
             )
+
+
+def _mirror_again(case: Case, again: Again, node: str) -> None:
+    """The payee's side of what was paid anew: what the step says, under the new id."""
+    for event in Event.objects.filter(case=case).order_by("sequence"):
+        step = steps.step_of(event)
+        for transfer in step.transfers if step.kind == ACT else ():
+            mine = transfer.payee.startswith(f"{here()}/") and transfer.payer.startswith(f"{node}/")
+            if transfer.id == str(again.of) and mine and transfer.kind in ("plain", "post"):
+                paid = msgspec.structs.replace(transfer, id=str(again.id), kind="plain", of="", window=again.period)
+                steps.instruct(case, step, paid, side="payee")
+                return
+    raise Refused("invalid", INVALID)
 
 
 def _mirror(case: Case, new: list[Step]) -> None:

@@ -12,6 +12,7 @@ from chuanyu.cases.errors import CaseError
 from chuanyu.cases.evidence import Evidence, decide, step_of
 from chuanyu.cases.replay import ACT, POSTING_REFUSED, Transfer
 from chuanyu.clearing import actions as clearing
+from chuanyu.clearing import queries as clearing_queries
 from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.service import Act, Declared, Posting
@@ -62,7 +63,16 @@ class Standing(msgspec.Struct):
                 standing = before
             elif event.kind == ACT and event.transfers:
                 before, standing = standing, standing.after(event.transfers)
-        return standing
+        return standing.adjusted(clearing_queries.instead(case)) if standing.posted else standing
+
+    def adjusted(self, instead: dict[UUID, UUID | None]) -> "Standing":
+        """What stands after adjustments: what was paid anew in place of what the other node never had, or nothing."""
+        posted = {}
+        for name, transfer in self.posted.items():
+            id_ = instead.get(UUID(transfer.id), UUID(transfer.id))
+            if id_ is not None:
+                posted[name] = msgspec.structs.replace(transfer, id=str(id_))
+        return Standing(self.reserved, posted)
 
     def after(self, transfers: tuple[Transfer, ...]) -> "Standing":
         """What stands once these are done."""

@@ -63,6 +63,12 @@ def ship(case: Case, first: int) -> None:
         attachment.save(update_fields=["shipped"])
 
 
+def ship_again(case: Case, *, id: UUID, of: UUID, period: str) -> None:
+    """Tell the payee that a transfer of one of the case's steps was paid anew: its books had never seen the first."""
+    again = {"id": str(id), "of": str(of), "period": period}
+    _send(case, EVENTS, {"case": str(case.pk), "events": [], "documents": [], "again": [again]}, fields=[])
+
+
 def ship_request(case: Case, request: Request) -> None:
     """Ask the owner at the other node for a step."""
     body = {

@@ -234,12 +234,12 @@ def _request(declared: Declared, row: Request) -> RequestView:
 
 def transfer_views(rows: list[clearing.Transfer]) -> list[TransferView]:
     """Transfers as readers of a case see them; `rows` are all of each case, since the later ones resolve the earlier."""
-    after = {row.of: row.kind for row in rows if row.of and row.status == "posted"}
+    after = {row.of: row.kind for row in rows if row.of and row.status == "posted" and row.kind in ENDED}
     return [_transfer_view(row, after.get(row.id, "")) for row in rows]
 
 
 # what is said of a reservation, and of a posting, by what came after it
-ENDED = {"": "reserved", "post": "used", "void": "released", "reverse": "reversed"}
+ENDED = {"": "reserved", "post": "used", "void": "released", "reverse": "reversed", "adjust": "adjusted"}
 
 
 def _transfer_view(row: clearing.Transfer, after: str) -> TransferView:

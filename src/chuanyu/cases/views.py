@@ -36,7 +36,8 @@ class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):
 
 class TransferView(msgspec.Struct, frozen=True, kw_only=True):
     """Money of this case. `amount` in the unit, "40660.37". status: posting | posted | refused; of what was reserved:
-    reserved | used | released | expired; of what was posted and then taken back: reversed.
+    reserved | used | released | expired; of what was posted and then taken back: reversed; of what
+    the other node never had, so that the books were put right: adjusted.
     """
 
     id: UUID
@@ -50,12 +51,12 @@ class TransferView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     at: datetime | None
     order: str  # number of the payment order, "" before it exists
-    kind: str = "plain"  # plain | pending | post | void | reverse
+    kind: str = "plain"  # plain | pending | post | void | reverse | adjust
 
     @property
     def stands(self) -> bool:
-        """False for a reservation that something came of: that is what is shown then."""
-        return self.kind != "pending" or self.status in ("posting", "reserved", "refused")
+        """False for a reservation that something came of, and for what only puts books right: what it came to is shown."""
+        return self.kind != "adjust" and (self.kind != "pending" or self.status in ("posting", "reserved", "refused"))
 
 
 class StepView(msgspec.Struct, frozen=True, kw_only=True):

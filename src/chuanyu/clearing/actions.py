@@ -214,6 +214,7 @@ def adjust(*, difference: int, actor: Actor, note: str) -> Instruction:
     known = Instruction.objects.filter(of=line.transfer, kind=Instruction.Kind.ADJUST)
     if known.exclude(status=Instruction.Status.REFUSED).exists():
         raise RESOLVED
+    origin = Instruction.objects.filter(pk=line.transfer).first()  # whose case is to be told
     line.by, line.note = actor.id, note.strip()
     line.save(update_fields=["by", "note"])
     payer, payee = (window.peer, window.own) if line.mirror else (window.own, window.peer)
@@ -222,7 +223,8 @@ def adjust(*, difference: int, actor: Actor, note: str) -> Instruction:
         window=periods.kind_of(window.period),
     )  # fmt: skip
     made = Instruction.objects.create(
-        pk=uuid7(), case=NO_CASE, sequence=0, service=window.service, name="adjustment", kind=Instruction.Kind.ADJUST,
+        pk=uuid7(), case=origin.case if origin else NO_CASE, sequence=origin.sequence if origin else 0,
+        service=window.service, name="adjustment", kind=Instruction.Kind.ADJUST,
         side=Instruction.Side.PAYEE if line.mirror else Instruction.Side.PAYER, of=line.transfer, payer=payer, payee=payee,
         amount=abs(line.ours), unit=window.unit, cycle=window.cycle, window=entered,
     )  # fmt: skip

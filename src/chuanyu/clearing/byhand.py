@@ -1,4 +1,5 @@
-"""What somebody does with money by hand: put it in, prepay where no rule gives a figure, close an account.
+"""What somebody does with money by hand: put it in, prepay where no rule gives a figure, close an account,
+pay anew what was adjusted.
 
 Each is written down with who did it and why, in the same transaction, in rows that the node can't change.
 """
@@ -10,11 +11,12 @@ from uuid import UUID
 import msgspec
 from django.db import connection, transaction
 
-from chuanyu.clearing import actions, legs, opening, queries
+from chuanyu.clearing import actions, legs, opening, periods, queries, windows
 from chuanyu.clearing.actions import ClearingError
-from chuanyu.clearing.models import Deed, Instruction
+from chuanyu.clearing.models import NO_CASE, Deed, Difference, Instruction
 from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.ids import uuid7
 from chuanyu.core.money import Money
 from chuanyu.core.text import Text
 from chuanyu.identity.actor import Actor
@@ -26,6 +28,13 @@ BY_RULE = ClearingError(
     Text(
         "规则算得出额度，用量也没到红色预警线：按规则补足，不能手工追加。",
         "The rule gives an amount, and the red alarm is not reached: bring it to what the rule gives, not by hand.",
+    ),
+)
+NOT_PAYABLE = ClearingError(
+    "not_payable",
+    Text(
+        "只有本方为办件付出、已经调整、还没有重新支付的，才能重新支付。",
+        "Only what this side had paid for a case, what is adjusted, and what is not paid anew yet.",
     ),
 )
 NOT_EMPTY = ClearingError(
@@ -110,6 +119,49 @@ def close_account(*, agency: str, service: str, account: str, actor: Actor, why:
     return Deed.objects.create(
         what=Deed.What.CLOSE, own=own, service=service, account=account, unit=row[1], by=actor.id, why=why.strip()
     )
+
+
+@transaction.atomic
+def pay_again(*, difference: int, actor: Actor, why: str) -> Deed:
+    """Pay anew, in the current window, what a case had paid and the other node never had, once that was adjusted.
+
+    Same case, posting and amount; the case tells the other node when it is posted. Raises ClearingError.
+    """
+    line = Difference.objects.select_for_update().select_related("window").get(pk=difference)
+    window = line.window
+    _may(actor, window.own, why)
+    if line.pk not in payable(window.pk):
+        raise NOT_PAYABLE
+    origin = Instruction.objects.get(pk=line.transfer)
+    entered = windows.enter(
+        service=window.service, own=window.own, peer=window.peer, unit=window.unit, cycle=window.cycle,
+        window=periods.kind_of(window.period),
+    )  # fmt: skip
+    made = Instruction.objects.create(
+        pk=uuid7(), case=origin.case, sequence=origin.sequence, service=origin.service, name=origin.name,
+        kind=Instruction.Kind.PLAIN, side=Instruction.Side.PAYER, of=origin.pk, payer=origin.payer, payee=origin.payee,
+        source=origin.source, target=origin.target, amount=origin.amount, unit=origin.unit, cycle=origin.cycle,
+        window=entered,
+    )  # fmt: skip
+    actions.wake()
+    debit = legs.debited(payer=origin.payer, payee=origin.payee, source=origin.source, unit=origin.unit)
+    return Deed.objects.create(
+        what=Deed.What.AGAIN, own=window.own, service=window.service, account=legs.nameless(debit.name),
+        transfer=made.pk, amount=made.amount, unit=made.unit, by=actor.id, why=why.strip(),
+    )  # fmt: skip
+
+
+def payable(window: int) -> set[int]:
+    """The differences of a window whose payment was a case's of ours, is adjusted, and was not paid anew."""
+    lines = {line.transfer: line.pk for line in Difference.objects.filter(window=window, mirror=False)}
+    paid = Instruction.objects.filter(
+        pk__in=lines, kind__in=(Instruction.Kind.PLAIN, Instruction.Kind.POST), side=Instruction.Side.PAYER
+    ).exclude(case=NO_CASE)
+    after = Instruction.objects.filter(of__in=lines, side=Instruction.Side.PAYER)
+    adjusted = after.filter(kind=Instruction.Kind.ADJUST, status=Instruction.Status.POSTED)
+    again = after.filter(kind=Instruction.Kind.PLAIN).exclude(status=Instruction.Status.REFUSED)
+    ids = set(paid.values_list("pk", flat=True)) & set(adjusted.values_list("of", flat=True))
+    return {lines[id_] for id_ in ids - set(again.values_list("of", flat=True))}
 
 
 def deeds(*, agency: str | None = None, last: int = 100) -> list[Done]:

@@ -92,7 +92,9 @@ class Instruction(models.Model):
     name = models.CharField(max_length=64, help_text="the posting's name in the service")
     side = models.CharField(max_length=5, choices=Side)
     kind = models.CharField(max_length=7, choices=Kind, default=Kind.PLAIN)
-    of = models.UUIDField(null=True, db_index=True, help_text="the transfer it posts, voids, reverses or adjusts")
+    of = models.UUIDField(
+        null=True, db_index=True, help_text="the transfer it posts, voids, reverses, adjusts or (plain) pays anew"
+    )
     payer = models.CharField(max_length=64, help_text='"chongqing/hrss"')
     payee = models.CharField(max_length=64)
     source = models.CharField(max_length=64, default="fund", help_text='of the payer: fund, prepayment or "person/…"')

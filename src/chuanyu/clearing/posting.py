@@ -62,7 +62,8 @@ def _steps() -> list[Step]:
 
 def _step(instruction: Instruction) -> tuple[object, ...]:
     """What an instruction is posted together with: what its event pays from the same book."""
-    if instruction.case == NO_CASE or instruction.side == Side.PAYEE:
+    by_hand = instruction.kind == Kind.ADJUST or (instruction.kind == Kind.PLAIN and instruction.of is not None)
+    if instruction.case == NO_CASE or instruction.side == Side.PAYEE or by_hand:
         return (instruction.pk,)
     return (instruction.case, instruction.sequence, instruction.book)
 

@@ -92,7 +92,10 @@ def settled(agency: str, since: datetime, until: datetime) -> QuerySet[Instructi
     return Instruction.objects.filter(
         Q(payer=ours, side=Instruction.Side.PAYER) | Q(payee=ours, side=Instruction.Side.PAYEE),
         status=Instruction.Status.POSTED,
-        kind__in=(Instruction.Kind.PLAIN, Instruction.Kind.POST, Instruction.Kind.REVERSE),
+        kind__in=(
+            *(Instruction.Kind.PLAIN, Instruction.Kind.POST, Instruction.Kind.REVERSE),
+            Instruction.Kind.ADJUST,
+        ),
         sequence__gt=0,
         settled__gte=since,
         settled__lt=until,
@@ -100,13 +103,25 @@ def settled(agency: str, since: datetime, until: datetime) -> QuerySet[Instructi
 
 
 def movements(agency: str, since: datetime, until: datetime) -> list[Movement]:
-    """What was posted and reversed for an agency of this node between two moments, oldest first."""
+    """What was posted and reversed for an agency of this node between two moments, oldest first.
+
+    An adjustment counts as what it comes to: a payment undone is "reverse", a reversal undone is "plain".
+    """
+    rows = list(settled(agency, since, until))
+    adjusted = [row.of for row in rows if row.of and row.kind == Instruction.Kind.ADJUST]
+    undone = dict(Instruction.objects.filter(pk__in=adjusted).values_list("pk", "kind")) if adjusted else {}
+
+    def kind(row: Instruction) -> str:
+        if row.kind != Instruction.Kind.ADJUST:
+            return str(row.kind)
+        return "plain" if row.of and undone.get(row.of) == Instruction.Kind.REVERSE else "reverse"
+
     return [
         Movement(
-            id=row.pk, case=row.case, service=row.service, name=row.name, kind=row.kind, payer=row.payer,
+            id=row.pk, case=row.case, service=row.service, name=row.name, kind=kind(row), payer=row.payer,
             payee=row.payee, amount=row.amount, unit=row.unit, at=row.settled,
         )
-        for row in settled(agency, since, until)
+        for row in rows
         if row.settled is not None
     ]  # fmt: skip
 

@@ -94,6 +94,26 @@ def waiting(case: UUID, sequence: int) -> bool:
     return Instruction.objects.filter(case=case, sequence=sequence, side="payer", status="waiting").exists()
 
 
+def first(transfer: UUID) -> UUID:
+    """What a transfer was first paid as: itself, or what it was paid anew for."""
+    row = Instruction.objects.get(pk=transfer)
+    return first(row.of) if row.kind == Instruction.Kind.PLAIN and row.of else row.pk
+
+
+def instead(case: UUID) -> dict[UUID, UUID | None]:
+    """What this node paid for a case and was adjusted → what was paid anew for it, None while nothing was."""
+    rows = Instruction.objects.filter(case=case, side=Instruction.Side.PAYER, status=Instruction.Status.POSTED)
+    after = [(row.of, row) for row in rows.exclude(of=None) if row.of]
+    adjusted = {of for of, row in after if row.kind == Instruction.Kind.ADJUST}
+    again = {of: row.pk for of, row in after if row.kind == Instruction.Kind.PLAIN}
+
+    def standing(id_: UUID) -> UUID | None:
+        found = again.get(id_)
+        return standing(found) if found is not None and found in adjusted else found
+
+    return {id_: standing(id_) for id_ in adjusted}
+
+
 def covered(case: UUID, sequence: int) -> bool:
     """Whether the accounts that had too little for a step's transfers would have enough by now. Asks, moves nothing."""
     rows = Instruction.objects.filter(
@@ -295,7 +315,10 @@ def problems(*, agency: str | None = None) -> list[BankLine]:
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """Something about money that needs a person. `what`: prepayment | differences; `level`: yellow | red."""
+    """Something about money that needs a person. `what`: prepayment | differences | returns; `level`: yellow | red.
+
+    returns: a reversal of the payer's that could not be taken back from where the money had gone; `amount` of it is still owed.
+    """
 
     what: str
     level: str
@@ -306,6 +329,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     period: str = ""
     count: int = 0
     share: Decimal = Decimal(0)
+    amount: int = 0
+    unit: str = "CNY"
 
 
 def alarms(*, agency: str | None = None) -> list[Alarm]:
@@ -323,7 +348,23 @@ def alarms(*, agency: str | None = None) -> list[Alarm]:
             Alarm(what="differences", level="red", own=row.own, peer=row.peer, service=row.service, window=row.pk,
                   period=row.period, count=row.open)
         )  # fmt: skip
+    found += _not_taken_back(agency)
     return sorted(found, key=lambda alarm: alarm.level)
+
+
+def _not_taken_back(agency: str | None) -> list[Alarm]:
+    rows = sql.rows(
+        "SELECT split_part(b.name, '/', 1), split_part(b.name, '/', 2), a.name, a.unit, -a.balance"
+        " FROM ledger.account a JOIN ledger.book b USING (book)"
+        " WHERE a.name LIKE 'returns/%%' AND a.balance < 0 AND (%s::text IS NULL OR split_part(b.name, '/', 1) = %s)"
+        " ORDER BY b.name, a.name",
+        [agency, agency],
+    )
+    return [
+        Alarm(what="returns", level="yellow", own=f"{here()}/{own}", peer=name.partition("/")[2].partition(":")[0],
+              service=service, amount=amount, unit=unit)
+        for own, service, name, unit, amount in rows
+    ]  # fmt: skip
 
 
 def gauges(*, agency: str | None = None) -> list[prepaid.Gauge]:

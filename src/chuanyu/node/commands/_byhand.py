@@ -7,7 +7,7 @@ from typing import Any
 
 from chuanyu.node import cli
 
-VERBS = ("fund", "prepay", "close-account", "deeds")
+VERBS = ("fund", "prepay", "close-account", "pay-again", "deeds")
 
 
 def add_arguments(verbs: Any) -> None:
@@ -28,7 +28,12 @@ def add_arguments(verbs: Any) -> None:
         )
         verb.add_argument("--unit", default="CNY", metavar="UNIT")
     close.add_argument("--account", required=True, metavar="ACCOUNT", help="as `statement` prints it")
-    for verb in (fund, prepay, close, deeds):
+    again = verbs.add_parser(
+        "pay-again", help="pay anew what a case had paid, the other node never had, and was adjusted"
+    )
+    again.add_argument("line", type=int, metavar="LINE", help="number of the difference, as `differences` prints it")
+    again.add_argument("--why", required=True, help="the reason; kept")
+    for verb in (fund, prepay, close, again, deeds):
         cli.add_node(verb)
 
 
@@ -38,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from chuanyu.core.money import MoneyError
 
     verbs: dict[str, Callable[[argparse.Namespace], int]] = {
-        "fund": _fund, "prepay": _prepay, "close-account": _close, "deeds": _deeds,
+        "fund": _fund, "prepay": _prepay, "close-account": _close, "pay-again": _again, "deeds": _deeds,
     }  # fmt: skip
     try:
         return verbs[options.verb](options)
@@ -88,6 +93,22 @@ def _close(options: argparse.Namespace) -> int:
         why=options.why,
     )  # fmt: skip
     print(f"{deed.account} is closed")
+    return 0
+
+
+def _again(options: argparse.Namespace) -> int:
+    from chuanyu.clearing import byhand, posting
+    from chuanyu.clearing.actions import refusal
+    from chuanyu.clearing.models import Difference
+
+    if not Difference.objects.filter(pk=options.line).exists():
+        raise LookupError(f"there is no difference {options.line} here")
+    deed = byhand.pay_again(difference=options.line, actor=_operator(options), why=options.why)
+    posting.work()
+    status, reason = byhand.outcome(deed.transfer)  # type: ignore[arg-type]
+    if status == "refused":
+        raise refusal(reason)
+    print(f"{_shown(deed)} paid anew as {deed.transfer}")
     return 0
 
 

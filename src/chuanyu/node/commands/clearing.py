@@ -20,7 +20,7 @@ from chuanyu.node.commands import _byhand, _files
 # those that change something, or give a token away
 WRITING = (
     *("close", "differences", "bank", "token", "upload", "held", "retry", "pay", "adjust-row"),
-    *("fund", "prepay", "close-account"),
+    *("fund", "prepay", "close-account", "pay-again"),
 )
 HELP = "money between the nodes: audit, windows, statements of account, the banks' answers, files of rows"
 

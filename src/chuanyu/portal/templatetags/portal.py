@@ -116,6 +116,7 @@ TRANSFERS = {
     "released": (Text("预留已退回", "Reservation given back"), "quiet"),
     "expired": (Text("预留到期退回", "Reservation ran out"), "quiet"),
     "reversed": (Text("已冲正", "Reversed"), "quiet"),
+    "adjusted": (Text("已调账", "Adjusted"), "quiet"),
 }
 
 

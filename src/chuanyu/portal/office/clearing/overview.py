@@ -54,7 +54,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def alarms(request: HttpRequest) -> list[Line]:
-    """One line for each prepayment at its alarm and each window with differences; none for who has no money to watch."""
+    """A line for each prepayment at its alarm, window with differences, reversal not taken back; none for who watches no money."""
     who = visitor(request)
     if who is None or who.roles.isdisjoint({"officer", "office"}):
         return []
@@ -66,6 +66,12 @@ def _line(alarm: queries.Alarm) -> Line:
     if alarm.what == "prepayment":
         text = gettext("%(service)s：与%(peer)s的预付金已用 %(share)s") % {**about, "share": percent(alarm.share)}
         return Line(said.level(alarm.level), text, reverse("portal:prepayments"))
+    if alarm.what == "returns":
+        said_ = {**about, "amount": said.figure(alarm.amount, alarm.unit)}
+        text = gettext("%(service)s：对%(peer)s的冲正有 %(amount)s 没能从原账户收回") % said_
+        book = f"returns/{alarm.peer}" + ("" if alarm.unit == said.MONEY else f":{alarm.unit}")
+        address = reverse("portal:account", args=[alarm.own.partition("/")[2], alarm.service, book])
+        return Line(said.level(alarm.level), text, address)
     about |= {"period": said.period(alarm.period), "count": str(alarm.count)}
     text = gettext("%(service)s：%(period)s与%(peer)s有 %(count)s 笔差异没有处理") % about
     return Line(tag("stop", said.DIFFERENT), text, reverse("portal:window", args=[alarm.window]) + "#h-differences")

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chuanyu.clearing import actions, queries, sheet, timetable
+from chuanyu.clearing import actions, byhand, queries, sheet, timetable
 from chuanyu.clearing.actions import ClearingError
 from chuanyu.core.text import Text
 from chuanyu.exchange.errors import ExchangeError
@@ -48,6 +48,7 @@ class Difference:
     theirs: str
     how: str
     adjustable: bool
+    payable: bool  # adjusted, and may be paid anew
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,16 @@ def _act(request: HttpRequest, found: sheet.Sheet) -> HttpResponse:
                 gettext("已与对方逐笔核对，有 %(count)s 笔不同。") if count else gettext("已与对方逐笔核对，没有不同。")
             )
             messages.success(request, text % {"count": count} if count else text)
-        elif do == "adjust":
+        elif do in ("adjust", "again"):
             line, note = request.POST.get("line", ""), request.POST.get("note", "")
-            if not any(str(known.id) == line for known in queries.differences(window=id_)):
+            if not any(str(known.id) == line for known in queries.differences(window=id_, unresolved=do == "adjust")):
                 raise Http404
             if not note.strip():
                 return _page(request, found, wrong=line)
+            if do == "again":
+                byhand.pay_again(difference=int(line), actor=actor(request), why=note)
+                messages.success(request, gettext("已在本期重新支付，办件会通知对方记账。"))
+                return redirect("portal:window", id_)
             actions.adjust(difference=int(line), actor=actor(request), note=note)
             messages.success(request, gettext("已记一笔反向的调整，原分录保留；双方重新签字后关账。"))
         else:
@@ -131,6 +136,7 @@ def _page(request: HttpRequest, found: sheet.Sheet, *, wrong: str = "") -> HttpR
     if file := tables.asked_file(request, (transfers, statement)):
         return file
     mine = said.may(request, window.own)
+    payable = byhand.payable(window.id) if mine else set()
     no_reason = words.say(actions.NO_REASON.text)
     context = {
         "window": window,
@@ -149,7 +155,9 @@ def _page(request: HttpRequest, found: sheet.Sheet, *, wrong: str = "") -> HttpR
         "statement": tables.sorted_as_asked(request, statement),
         "signatures": [one for one in (found.ours, found.theirs) if one is not None and one.key],
         "net": _net(found),
-        "differences": [_difference(one, window) for one in queries.differences(window=window.id, unresolved=False)],
+        "differences": [
+            _difference(one, window, payable) for one in queries.differences(window=window.id, unresolved=False)
+        ],
         "orders": tables.sorted_as_asked(request, sheets.orders(window.orders)) if window.orders else None,
         "transfers": tables.sorted_as_asked(request, transfers),
         "older": f"{page.before[0].isoformat().replace('+00:00', 'Z')}~{page.before[1]}" if page.before else "",
@@ -258,7 +266,7 @@ def _net(found: sheet.Sheet) -> dict[str, Any]:
     }
 
 
-def _difference(line: queries.Difference, window: queries.Window) -> Difference:
+def _difference(line: queries.Difference, window: queries.Window, payable: set[int]) -> Difference:
     missing = gettext("没有这一笔")
     ours, theirs = (
         missing if amount is None else said.figure(amount, window.unit) for amount in (line.ours, line.theirs)
@@ -271,4 +279,5 @@ def _difference(line: queries.Difference, window: queries.Window) -> Difference:
         theirs=theirs,
         how=words.say(Text("调整中", "Being adjusted") if open_ and line.by else said.HOW[line.how]),
         adjustable=open_ and not line.by and line.ours is not None,
+        payable=line.id in payable,
     )
