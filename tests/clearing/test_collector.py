@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -11,6 +12,7 @@ from books import Book
 
 from chuanyu.clearing import collector, door
 from chuanyu.clearing.collector import Busy, Collector, Row, Unfit
+from chuanyu.clearing.reasons import REASONS
 from chuanyu.core.ids import uuid7
 from chuanyu.node import place
 
@@ -427,3 +429,47 @@ def test_without_the_database_it_says_so(own_place: place.Place) -> None:
     gone = "postgresql://nobody@/nothing?host=/nonexistent"
     ((status, answer),) = asyncio.run(_ask(gone, [("transfers", wanted())], TOKEN, "POST"))
     assert (status, answer["refused"]) == (503, "busy")
+
+
+# --- as the page says -------------------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[2] / "docs/reference/ledger-api.md"
+
+
+def test_the_examples_of_the_page_are_answered_as_it_says(asked: Any, node: Any) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    accounts, transfer, chain = (json.loads(each.split("```")[0]) for each in text.split("```json\n")[1:])
+    assert asked(("accounts", accounts)) == [(200, {"open": ["card/1001", "shop"]})]
+    for _ in range(2):
+        assert asked(("transfers", transfer)) == [(200, {"status": "posted"})]
+        assert asked(("chains", chain)) == [(200, {"status": "posted"})]
+    assert node.execute("SELECT balance FROM ledger.account WHERE name = 'card/1001'").fetchone() == (600,)
+
+
+def test_the_page_has_every_code_under_its_status() -> None:
+    lines = {line.split(" | ")[0].strip("| "): line for line in PAGE.read_text(encoding="utf-8").splitlines()}
+    for reason in REASONS.values():
+        if reason.code != "unknown_window":  # nobody names a window here
+            assert f"`{reason.code}`" in lines["409" if reason.kept else "422"]
+
+
+def test_a_chain_is_posted_whole_or_not_at_all(asked: Any, node: Any) -> None:
+    fine, poor = wanted(credit="a1"), wanted(debit="a0", credit="a1")
+    ((status, answer), (other, _)) = asked(("chains", {"transfers": [fine, poor]}), ("transfers", wanted(credit="a3")))
+    assert (status, answer["refused"], other) == (409, "insufficient", 200)
+    assert node.execute("SELECT balance FROM ledger.account WHERE name = 'a1'").fetchone() == (0,)
+
+
+def test_chains_beside_each_other_do_not_mix(asked: Any) -> None:
+    chains = [
+        {"transfers": [wanted(), wanted(debit="a0", credit="a1", amount="1.00" if n % 2 else "900.00")]}
+        for n in range(20)
+    ]
+    assert [status for status, _ in asked(*(("chains", chain) for chain in chains))] == [409, 200] * 10
+
+
+def test_a_chain_of_two_books_or_of_one_id_is_malformed(asked: Any) -> None:
+    one = wanted()
+    for chain in ([one, wanted(service="other")], [one, one], [one], []):
+        ((status, answer),) = asked(("chains", {"transfers": chain}))
+        assert (status, answer["refused"]) == (400, "malformed")

@@ -1,5 +1,6 @@
 """Files of taps between two operators: each tap once, priced as the rules say, paid page by page, settled net."""
 
+import gzip
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -245,6 +246,88 @@ def test_too_much_is_refused_and_leaves_nothing(depot: Depot, monkeypatch: pytes
     assert refused.value.code == "too_large"
     with depot.at("sichuan"):
         assert not list((intake.home() / "uploads").iterdir())
+
+
+def left(depot: Depot) -> list[str]:
+    """Folders on disk, of uploads or of nobody."""
+    with depot.at("sichuan"):
+        return [each.name for each in (intake.home() / "uploads").iterdir()]
+
+
+@pytest.mark.parametrize(("limit", "most"), [("ROWS", 1000), ("WRITTEN", 20_000)])
+def test_more_rows_or_more_to_write_than_the_disk_is_for_is_refused(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    monkeypatch.setattr(intake, limit, most)
+    with pytest.raises(ClearingError) as refused:
+        depot.upload("sichuan", [tap(n) for n in range(1001)])
+    assert refused.value.code == "too_large" and left(depot) == []
+    depot.upload("sichuan", [tap(n) for n in range(100)])
+
+
+def test_a_file_whose_lines_are_nearly_all_unreadable_is_refused_whole_and_early(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small gzip of short lines: it stops long before its end, and nothing of it stays on disk."""
+    read: list[int] = []
+    lines = intake._Lines.__iter__
+
+    def counted(self: Any) -> Any:
+        for line in lines(self):
+            read.append(1)
+            yield line
+
+    monkeypatch.setattr(intake._Lines, "__iter__", counted)
+    for lead, line in ((csv_of([tap(1)]), b"a\n"), (b'{"card":"1"}\n', b"{]\n"), (b"{}\n", b'{"a":1}\n')):
+        read.clear()
+        with pytest.raises(ClearingError) as refused:
+            depot.upload("sichuan", gzip.compress(lead + line * 200_000))
+        assert refused.value.code == "not_this_file" and len(read) < 20_000
+    assert left(depot) == []
+
+
+def test_many_wrong_lines_among_more_right_ones_are_said_one_by_one(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "NOT_THIS", 5)
+    body = csv_of([tap(n, time=f"{n:02d}:00:00") for n in range(8)]) + b"a\n" * 7
+    upload = depot.upload("sichuan", body)
+    with depot.at("sichuan"):
+        parts = sum(file.stat().st_size for file in intake.folder(upload.pk).glob("[0-9][0-9][0-9]"))
+        assert parts < 2 * len(body)  # a code for each, no sentences
+    depot.work()
+    seen = depot.seen("sichuan", upload)
+    assert (seen.counted, seen.refused) == (8, 7)
+    assert {note.code for note in seen.notes} == {"width"} and seen.notes[0].text.zh
+
+
+def test_parts_an_earlier_version_wrote_are_made_again(depot: Depot) -> None:
+    upload = depot.upload("sichuan", csv_of([tap(1)]) + b"a\n")
+    with depot.at("sichuan"):
+        (part,) = intake.folder(upload.pk).glob("[0-9][0-9][0-9]")
+        part.write_bytes(part.read_bytes() + '[4,[],["width","字","words"]]\n'.encode())
+    depot.work()
+    seen = depot.seen("sichuan", upload)
+    assert (seen.counted, seen.refused, [n.line for n in seen.notes]) == (1, 1, [3])
+
+
+@pytest.mark.parametrize("bad", ['"unclosed', '8A01F0C3,"chongqing', '"8A01F0C3"x,chongqing', '"two\nlines",x'])
+def test_a_quote_that_is_not_closed_spoils_its_own_line_alone(depot: Depot, bad: str) -> None:
+    rows = [tap(n, card=f"{n:08X}") for n in range(50)]
+    first, *rest = csv_of(rows).splitlines(keepends=True)
+    upload = depot.upload("sichuan", first + bad.encode() + b"\n" + b"".join(rest))
+    depot.work()
+    seen = depot.seen("sichuan", upload)
+    assert (seen.counted, seen.refused) == (50, len(bad.splitlines()))
+    assert (seen.notes[0].line, seen.notes[0].code) == (2, "unreadable")
+
+
+def test_cells_in_quotes_are_read_as_they_are_meant(depot: Depot) -> None:
+    head, line = csv_of([tap(1)]).splitlines()
+    quoted = b",".join(b'"' + cell + b'"' for cell in line.split(b","))
+    upload = depot.upload("sichuan", head + b"\r\n" + quoted + b"\r\n")
+    depot.work()
+    assert depot.seen("sichuan", upload).counted == 1
 
 
 def test_a_line_without_end_is_one_refused_line(depot: Depot) -> None:

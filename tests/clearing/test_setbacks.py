@@ -207,3 +207,15 @@ def test_folders_no_upload_names_are_swept_when_they_are_old(depot: Depot) -> No
         assert {each.name for each in home.iterdir()} == {str(kept.pk), fresh.name, "notes-of-somebody"}
         shutil.rmtree(home)
         assert intake.sweep() == 0  # nothing was ever uploaded here
+
+
+def test_what_a_kill_left_is_swept_and_what_still_comes_is_not(depot: Depot) -> None:
+    with depot.at("sichuan"), intake.Spool() as coming:
+        gone = coming.folder.with_name(str(uuid7()))
+        gone.mkdir()
+        (gone / "000").write_bytes(b"x" * 1000)
+        long_ago = time.time() - 3600
+        for each in (gone / "000", gone, coming.folder / "file", coming.folder):
+            os.utime(each, (long_ago, long_ago))
+        assert intake.sweep() == 1
+        assert (gone.exists(), coming.folder.exists()) == (False, True)

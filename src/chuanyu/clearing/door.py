@@ -2,6 +2,7 @@
 
 POST /api/clearing/accounts    open accounts with their unit and limits
 POST /api/clearing/transfers   one transfer; requests that come at the same time are posted as one batch
+POST /api/clearing/chains      several transfers of one book, all or none
 GET  /api/clearing/…           windows, orders, accounts, statement: what api.py reads
 
 A small ASGI program of its own beside the gateway's: between a request and the ledger stands nothing but its token. The
@@ -31,6 +32,7 @@ from chuanyu.core.text import Text
 
 PREFIX = "/api/clearing/"
 LIMIT = 64 * 1024
+LINKED = 9  # the ledger's status of what was undone with its chain
 YEARS = range(2000, 3000)  # that a reservation may end in: any of them is a moment of UTC and of the database
 
 Parts = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -57,6 +59,12 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     kind: Literal["plain", "pending", "post", "void", "reverse"] = "plain"
     of: UUID | None = None
     expires: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class Chain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Transfers of one service that are posted all or none, in this order. A later one may refer to an earlier one."""
+
+    transfers: Annotated[tuple[Transfer, ...], Meta(min_length=2, max_length=100)]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,7 +129,7 @@ class Door:
         if scope["method"] == "GET" and self._reads is not None:
             query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
             return await asyncio.to_thread(self._reads, agency, what, query)
-        handler = {"transfers": self._transfer, "accounts": self._open}.get(what)
+        handler = {"transfers": self._transfer, "chains": self._chain, "accounts": self._open}.get(what)
         if handler is None or scope["method"] != "POST":
             raise Refused(404, "not_found", "没有这个地址。", "There is nothing at this address.")
         return await handler(agency, await _read(receive))
@@ -143,17 +151,29 @@ class Door:
         return agency
 
     async def _transfer(self, agency: str, body: bytes) -> tuple[int, bytes]:
-        wanted = _decode(_TRANSFER, body)
-        book = f"{agency}/{wanted.service}"
-        row = await self._row(book, wanted)
+        return await self._post(agency, (_decode(_TRANSFER, body),))
+
+    async def _chain(self, agency: str, body: bytes) -> tuple[int, bytes]:
+        wanted = _decode(_CHAIN, body).transfers
+        if len({one.service for one in wanted}) > 1:
+            raise _malformed("$.transfers[].service", "须为同一事项。", "must be one service.")
+        if len({one.id for one in wanted}) < len(wanted):
+            raise _malformed("$.transfers[].id", "重复。", "is there twice.")
+        return await self._post(agency, wanted)
+
+    async def _post(self, agency: str, wanted: tuple[Transfer, ...]) -> tuple[int, bytes]:
+        book = f"{agency}/{wanted[0].service}"
+        rows = tuple([await self._row(book, one) for one in wanted])
         try:
-            status = await self.collector.post(number(book), book, row)
+            statuses = await self.collector.chain(number(book), book, rows)
         except Busy:
             raise _busy() from None
         except Unfit as error:
             raise _unfit(error) from None
-        if status == 0:
+        if not any(statuses):
             return 200, b'{"status":"posted"}'
+        # of a chain: the one that failed, not those that were undone because of it
+        status = next((one for one in statuses if one not in (0, LINKED)), LINKED)
         reason = REASONS[status]
         raise Refused(409 if reason.kept else 422, reason.code, reason.text.zh, reason.text.en)
 
@@ -218,7 +238,7 @@ class Door:
             raise _busy() from None
 
 
-_TRANSFER, _ACCOUNTS = msgspec.json.Decoder(Transfer), msgspec.json.Decoder(Accounts)
+_TRANSFER, _CHAIN, _ACCOUNTS = (msgspec.json.Decoder(kind) for kind in (Transfer, Chain, Accounts))
 
 
 def _busy() -> Refused:

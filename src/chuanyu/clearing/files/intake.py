@@ -6,6 +6,7 @@ upload's row is written last, when the parts are safe on disk: who is killed bef
 
 import contextlib
 import csv
+import fcntl
 import gzip
 import hashlib
 import io
@@ -29,6 +30,7 @@ from chuanyu.clearing.models import Upload
 from chuanyu.core.batch import Reader, plain_cells
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import DocumentError
+from chuanyu.core.documents.decoding import unknown
 from chuanyu.core.ids import uuid7
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
@@ -38,17 +40,21 @@ from chuanyu.identity.here import here, home
 LIMIT = 256 * 1024 * 1024  # bytes as they come
 UNPACKED = 1024 * 1024 * 1024  # bytes of text
 LONGEST = 64 * 1024  # characters of one line
+ROWS = 5_000_000  # of one file
+WRITTEN = 2 * UNPACKED  # bytes of all parts together
+NOT_THIS = 10_000  # lines that can't be read, from which on most of those before must be readable
 PART = 1024 * 1024  # bytes of text, about: some ten thousand rows
 PARTS = 256  # at most: that many files are open at once
-ABANDONED = 86400.0  # seconds after which a folder no upload names is nobody's: a file arrives in minutes
+ABANDONED = 60.0  # seconds after which a folder that nobody holds, and no upload names, is nobody's
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
-    """One line of a part: its number in the file, and its cells or what is wrong with it."""
+    """One line of a part: its number in the file, and its cells or what is wrong with it, a code and perhaps a field."""
 
     number: int
     cells: tuple[str, ...] = ()
-    wrong: tuple[str, str, str] | None = None  # code, zh, en
+    wrong: str = ""
+    field: str = ""
 
 
 def service_of(key: str) -> Service:
@@ -90,12 +96,13 @@ class Spool:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, mode=0o700)
         self._file = (self.folder / "file").open("wb")
+        fcntl.flock(self._file, fcntl.LOCK_EX)  # a kill lets go of it: see `sweep`
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
         if not self._kept:
             shutil.rmtree(self.folder, ignore_errors=True)
+        self._file.close()
 
     def write(self, chunk: bytes) -> None:
         """Raises ClearingError when it is too much."""
@@ -143,7 +150,16 @@ def part(upload: Upload, number: int) -> list[Line]:
     file = folder(upload.pk) / f"{number:03d}"
     if not file.exists():
         _sort(folder(upload.pk), Reader(service_of(upload.service)), upload.size, parts=upload.parts)
-    return [_LINE.decode(line) for line in file.read_bytes().splitlines()]
+    try:
+        return [_LINE.decode(line) for line in file.read_bytes().splitlines()]
+    except msgspec.DecodeError:  # written by an earlier version of the program
+        _sort(folder(upload.pk), Reader(service_of(upload.service)), upload.size, parts=upload.parts)
+        return [_LINE.decode(line) for line in file.read_bytes().splitlines()]
+
+
+def said(line: Line, reader: Reader) -> Text:
+    """What is wrong with a line, in a sentence."""
+    return unknown(line.field, reader.names) if line.wrong == "unknown" else words.LINES[line.wrong]
 
 
 def rows_of_part(upload: UUID, number: int) -> int:
@@ -170,10 +186,23 @@ def sweep() -> int:
             newest = max(part.stat().st_mtime for part in (each, *each.iterdir()))
             if time.time() - newest > ABANDONED:
                 found[UUID(each.name)] = each
+    found = {id_: place for id_, place in found.items() if not _held(place)}
     known = set(Upload.objects.filter(pk__in=found).values_list("pk", flat=True))
     for id_ in found.keys() - known:
         shutil.rmtree(found[id_], ignore_errors=True)
     return len(found.keys() - known)
+
+
+def _held(place: Path) -> bool:
+    """Whether somebody is still taking this file in."""
+    try:
+        with (place / "file").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 _LINE = msgspec.json.Decoder(Line)
@@ -186,12 +215,20 @@ def _sort(place: Path, reader: Reader, size: int, parts: int = 0) -> tuple[int, 
         packed = raw.read(2) == b"\x1f\x8b"
     parts = parts or min(PARTS, max(1, size * (6 if packed else 1) // PART))
     files: list[IO[bytes]] = [(place / f"{number:03d}").open("wb", buffering=64 * 1024) for number in range(parts)]
-    rows = 0
+    rows = wrong = written = 0
     try:
         for line in _read(place / "file", packed, reader):
             rows += 1
+            if line.wrong:
+                wrong += 1
+                if wrong >= NOT_THIS and wrong * 2 > rows:
+                    raise words.NOT_THIS_FILE
             group = reader.group(line.cells) if line.cells else ""
-            files[zlib.crc32(group.encode("utf-8", "replace")) % parts].write(_encode(line) + b"\n")
+            coded = _encode(line) + b"\n"
+            written += len(coded)
+            if rows > ROWS or written > WRITTEN:
+                raise words.TOO_LARGE
+            files[zlib.crc32(group.encode("utf-8", "replace")) % parts].write(coded)
         if not rows:
             raise words.EMPTY
         for file in files:
@@ -240,32 +277,37 @@ class _Lines:
 
 
 def _csv(lines: Iterable[str], reader: Reader) -> Iterator[Line]:
-    rows = csv.reader(lines, strict=True)
-    try:
-        header = next(rows, [])
-    except csv.Error:
-        raise words.NOT_TEXT from None
+    """Every line is a row: a quote that is not closed spoils its own line, and no line after it."""
+    numbered = enumerate(lines, start=1)
+    header = _cells(next(numbered, (1, ""))[1])
+    if header is None or any(not name.isprintable() for name in header):
+        raise words.NOT_TEXT
     if not any(header):
         raise words.EMPTY
-    if any(not name.isprintable() for name in header):
-        raise words.NOT_TEXT
     places = reader.header([name.strip() for name in header])
     width = len(header)
     pick: Callable[[list[str]], tuple[str, ...]] = lambda cells: tuple(  # noqa: E731
         ["" if place is None else cells[place] for place in places]
     )
-    while True:
-        try:
-            cells = next(rows)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield Line(rows.line_num, (), _wrong("unreadable", words.UNREADABLE))
-            continue
-        if len(cells) == width:
-            yield Line(rows.line_num, _clean(pick(cells)))
+    for number, line in numbered:
+        cells = _cells(line)
+        if cells is None:
+            yield Line(number, (), "unreadable")
+        elif len(cells) == width:
+            yield Line(number, _clean(pick(cells)))
         elif cells:  # an empty line is nothing
-            yield Line(rows.line_num, (), _wrong("width", words.WIDTH))
+            yield Line(number, (), "width")
+
+
+def _cells(line: str) -> list[str] | None:
+    """The cells of one line; None where its quotes are wrong."""
+    line = line.rstrip("\r\n")
+    if '"' not in line:
+        return line.split(",") if line else []
+    try:
+        return next(csv.reader((line,), strict=True))
+    except csv.Error:
+        return None
 
 
 def _json(lines: Iterable[str], reader: Reader) -> Iterator[Line]:
@@ -277,11 +319,11 @@ def _json(lines: Iterable[str], reader: Reader) -> Iterator[Line]:
             if not isinstance(found, dict):
                 raise msgspec.DecodeError
             yield Line(number, _clean(tuple(plain_cells(reader, found))))
-        except msgspec.DecodeError:
-            yield Line(number, (), _wrong("unreadable", words.UNREADABLE))
+        except (msgspec.DecodeError, RecursionError):
+            yield Line(number, (), "unreadable")
         except DocumentError as error:
             first = error.errors[0]
-            yield Line(number, (), (first.code, first.message.zh, first.message.en))
+            yield Line(number, (), first.code, first.path)
 
 
 def _clean(cells: tuple[str, ...]) -> tuple[str, ...]:
@@ -289,10 +331,6 @@ def _clean(cells: tuple[str, ...]) -> tuple[str, ...]:
     if "".join(cells).isascii():
         return cells
     return tuple(["\x00" if any("\ud800" <= letter <= "\udfff" for letter in cell) else cell for cell in cells])
-
-
-def _wrong(code: str, text: Text) -> tuple[str, str, str]:
-    return code, text.zh, text.en
 
 
 def _name(name: str) -> str:

@@ -129,9 +129,8 @@ def _read(lines: Sequence[intake.Line], reader: Reader, said: Said) -> Iterator[
     """The lines that are rows of this node's agency, in the order they happened."""
     found = []
     for line in lines:
-        if line.wrong is not None:
-            code, zh, en = line.wrong
-            said.note(Kind.REFUSED, line.number, code, Text(zh, en))
+        if line.wrong:
+            said.note(Kind.REFUSED, line.number, line.wrong, intake.said(line, reader), field=line.field)
             continue
         try:
             row = reader.read(line.cells)

@@ -14,6 +14,13 @@ NOT_YOURS = ClearingError(
 TOO_LARGE = ClearingError(
     "too_large", Text("文件过大，请按日或按线路拆分。", "The file is too large: split it by day or by line.")
 )
+NOT_THIS_FILE = ClearingError(
+    "not_this_file",
+    Text(
+        "大部分行不能读，这不是这项服务的文件；没有保留任何内容。",
+        "Most of its lines can't be read: it is no file of this service. Nothing of it was kept.",
+    ),
+)
 EMPTY = ClearingError("empty", Text("文件里没有记录。", "There is no row in the file."))
 NOT_TEXT = ClearingError("not_text", Text("文件不是 UTF-8 编码的 CSV。", "The file is no CSV in UTF-8."))
 BAD_GZIP = ClearingError("bad_gzip", Text("压缩文件不完整。", "The compressed file is not whole."))
@@ -44,6 +51,7 @@ NOTHING_TO_PAY = ClearingError(
 # about a row
 WIDTH = Text("列数与表头不符。", "It has not as many cells as the heading.")
 UNREADABLE = Text("这一行不能读。", "The line can't be read.")
+LINES = {"width": WIDTH, "unreadable": UNREADABLE}
 NOT_YOUR_ROW = Text("不是本单位受理的记录，应由受理方上传。", "It was made at the other node, whose agency uploads it.")
 TWICE = Text("同一记录已经计入。", "The same row counts already.")
 REUSED = Text("同一编号的记录内容不同。", "A row with the same key has other content.")

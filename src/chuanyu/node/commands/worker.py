@@ -17,7 +17,7 @@ EXPIRE_EVERY = 2.0  # how much longer than promised a reservation may hold
 WINDOWS_EVERY = 5.0  # the timetable counts in days, but a closing window waits for messages
 DIFFERENCES_EVERY = 60.0  # it asks the other node
 FORGET_EVERY = 3600.0  # drafts are kept for days
-SWEEP_EVERY = 86400.0  # of what a kill left of uploads; at the start too
+SWEEP_EVERY = 3600.0  # of what a kill left of uploads; at the start too
 ESCALATE_EVERY = 60.0  # terms are counted in working days: a minute is soon enough
 
 
