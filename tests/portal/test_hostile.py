@@ -146,14 +146,64 @@ def test_a_draft_is_of_one_who_types_for_one_person(resident: Client, mandate: D
     address = APPLY.format("pension_transfer")
     resident.post(address, {"application-employed_since": "2025-02-03", "go": "check"})
     assert read(daughter.get(address)).fields["application-employed_since"].get("value") == ""
-    daughter.post(address, {"application-employed_since": "2024-01-01", "go": "check"})
-    daughter.post(f"{address}discard/")
+    whom = {"visit": mandate.pk.hex}
+    daughter.post(address, whom | {"application-employed_since": "2024-01-01", "go": "check"})
+    assert Draft.objects.count() == 2
+    daughter.post(f"{address}discard/", whom)
     assert read(resident.get(address)).fields["application-employed_since"].get("value") == "2025-02-03"
     assert "2025" not in str(bytes(Draft.objects.get().sealed))
     daughter.post("/delegates/act/", {})  # for herself again
     assert read(daughter.get(address)).fields["application-employed_since"].get("value") == ""
     who = User.objects.get(username="daughter")
     assert drafts.of(actor_of(who), person=Case.objects.get().person) == []
+
+
+# ---- for whom a form was made
+
+
+@pytest.fixture
+def mothers(resident: Client, house: None, daughter: Client) -> Delegation:
+    """The daughter may act for the resident, whose daughter she is, in everything; and has not begun to."""
+    sent = {"offer-number": DAUGHTER, "offer-name": "李小雨", "offer-relation": "child", "offer-extent": "every",
+            "offer-until": (days.today() + timedelta(days=9)).isoformat()}  # fmt: skip
+    resident.post("/delegates/new/", sent)
+    made = Delegation.objects.get()
+    daughter.post(f"/delegates/{made.pk}/", {"do": "accept"})
+    return made
+
+
+OPINION = {"opinion-kind": "complaint", "opinion-about": "500000", "opinion-what": "窗口排队两小时。"}
+
+
+def opened(client: Client) -> dict[str, str]:
+    """The check page of a complaint, as it lies open in a tab."""
+    address = APPLY.format("public_opinion")
+    client.post(address, hidden(read(client.get(address))) | OPINION | {"go": "check"})
+    return hidden(read(client.get(f"{address}check/")))
+
+
+@pytest.mark.parametrize("begun", ["oneself", "mother"])
+def test_a_form_left_open_is_not_filed_for_whom_one_acts_now(daughter: Client, mothers: Delegation, begun: str) -> None:
+    address, mother = APPLY.format("public_opinion"), {"delegation": str(mothers.pk)}
+    daughter.post("/delegates/act/", mother if begun == "mother" else {})
+    tab = opened(daughter)
+    daughter.post("/delegates/act/", {} if begun == "mother" else mother)  # in another tab
+    for page in (f"{address}check/", address, f"{address}discard/"):
+        answer = daughter.post(page, tab | {"go": "check"}, follow=True)
+        assert "没有办" in read(answer).text and answer.redirect_chain[-1][0] == "/delegates/", page
+    assert not Case.objects.exists() and Draft.objects.count() == 1
+    daughter.post("/delegates/act/", mother if begun == "mother" else {})  # back again, nothing is lost
+    daughter.post(f"{address}check/", tab)
+    whose = mothers.principal_id if begun == "mother" else mothers.delegate_id
+    assert Case.objects.get().person == whose
+
+
+def test_answers_given_for_one_are_not_taken_for_another(daughter: Client, mothers: Delegation) -> None:
+    address = "/services/pension_transfer/eligible/"
+    daughter.post("/delegates/act/", {"delegation": str(mothers.pk)})
+    tab = hidden(read(daughter.get(address)))
+    daughter.post("/delegates/act/", {})
+    assert daughter.post(address, tab | {"go": "ask"}).headers["Location"] == "/delegates/"
 
 
 def actor_of(user: User) -> Any:

@@ -42,7 +42,7 @@ class Filing:
     check: str
     leave: str
     crumbs: tuple[tuple[str, Text], ...]
-    visit: str = ""  # at the counter: the visit its forms are made for
+    visit: str = ""  # what its forms are made for: the visit at the counter; the delegation a resident acts under
 
     @property
     def asked(self) -> list[DocumentSpec]:

@@ -20,18 +20,23 @@ from chuanyu.exchange.actions import NotGranted
 from chuanyu.exchange.errors import AskRefused, Unreachable
 from chuanyu.identity import consents, drafts
 from chuanyu.identity.access import actor
+from chuanyu.identity.actor import Actor
 from chuanyu.portal import filing
 from chuanyu.portal.known import PERIODS, Elsewhere, elsewhere, known, names
 
 
 @require_http_methods(["GET", "POST"])
 def apply(request: HttpRequest, key: str) -> HttpResponse:
-    return filing.form_page(request, _filing(request, key))
+    found = _filing(request, key)
+    return filing.form_page(request, found) if isinstance(found, filing.Filing) else found
 
 
 @require_http_methods(["GET", "POST"])
 def check(request: HttpRequest, key: str) -> HttpResponse:
-    done = filing.check_page(request, _filing(request, key))
+    found = _filing(request, key)
+    if not isinstance(found, filing.Filing):
+        return found
+    done = filing.check_page(request, found)
     return redirect("portal:sent", done.case) if isinstance(done, Acted) else done
 
 
@@ -39,6 +44,8 @@ def check(request: HttpRequest, key: str) -> HttpResponse:
 def discard(request: HttpRequest, key: str) -> HttpResponse:
     """Throw away what was begun."""
     who = actor(request)
+    if left_over(request, who):
+        return somebody_else(request, who)
     if who.person is not None:
         drafts.drop(who, person=who.person, service=key)
     messages.success(request, gettext("草稿已删除。"))
@@ -49,6 +56,8 @@ def discard(request: HttpRequest, key: str) -> HttpResponse:
 def facts(request: HttpRequest, key: str) -> HttpResponse:
     """Fetch from the other node what this one does not know: with a consent given now, or one that still stands."""
     found = _filing(request, key)
+    if not isinstance(found, filing.Filing):
+        return found
     missing = elsewhere(
         found.who, found.service, known(found.person, service=key, who=found.who, trace="portal.facts"), None
     )
@@ -102,10 +111,35 @@ def sent(request: HttpRequest, case: UUID) -> HttpResponse:
     return render(request, "portal/resident/sent.html", context)
 
 
-def _filing(request: HttpRequest, key: str) -> filing.Filing:
+def whom(who: Actor) -> str:
+    """For whom a resident's forms are made: the delegation they act under, "" for themselves. Each form says it back."""
+    return who.mandate.hex if who.mandate else ""
+
+
+def left_over(request: HttpRequest, who: Actor) -> bool:
+    """A form made for another person than the one acted for now: it stayed open in another tab, or was gone back to."""
+    return request.method == "POST" and request.POST.get("visit", "") != whom(who)
+
+
+def somebody_else(request: HttpRequest, who: Actor) -> HttpResponse:
+    """Told for whom one acts now, where it can be changed; what was begun for the other is still kept as theirs."""
+    if who.acts_for_another:
+        text = gettext("那一页不是为 %(name)s 填的，没有办。要接着办，请先结束代办，或者换成那位家人，再打开那一页。")
+    else:
+        text = gettext(
+            "那一页是代别人填的，没有办。现在是为您自己办理；要接着代办，请先在这里点“开始代办”，再打开那一页。"
+        )
+    messages.warning(request, text % {"name": who.name} if who.acts_for_another else text)
+    return redirect("portal:delegates")
+
+
+def _filing(request: HttpRequest, key: str) -> filing.Filing | HttpResponse:
+    """Who applies for what; or the way on for whom that cannot be now. Raises Http404."""
     service, who = catalogue().get(key), actor(request)
     if service is None or service.procedure is None or who.person is None:
         raise Http404
+    if left_over(request, who):
+        return somebody_else(request, who)
     if not who.covers(key):
         raise PermissionDenied
     guide = reverse("portal:guide", args=[key])
@@ -116,5 +150,6 @@ def _filing(request: HttpRequest, key: str) -> filing.Filing:
         form=reverse("portal:apply", args=[key]),
         check=reverse("portal:check", args=[key]),
         leave=guide,
+        visit=whom(who),
         crumbs=((reverse("portal:services"), Text("办事", "Services")), (guide, service.name)),
     )

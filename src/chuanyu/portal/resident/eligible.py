@@ -26,6 +26,7 @@ from chuanyu.identity.here import here
 from chuanyu.portal import forms
 from chuanyu.portal.errors import problems
 from chuanyu.portal.known import Known, known
+from chuanyu.portal.resident.apply import left_over, somebody_else, whom
 
 
 @cache_control(no_store=True)  # what visitors say of themselves stays on no shared screen
@@ -37,6 +38,8 @@ def eligible(request: HttpRequest, key: str) -> HttpResponse:
     if service is None or question is None:
         raise Http404
     who = visitor(request)
+    if who is not None and left_over(request, who):
+        return somebody_else(request, who)
     has = _known(who, service) if question.known else None
     asked = [*(() if has else question.known), *question.asked]
     typed = _typed(request, asked)
@@ -60,6 +63,7 @@ def eligible(request: HttpRequest, key: str) -> HttpResponse:
         "known": has,
         "verdict": verdict,
         "today": days.today(),
+        "visit": whom(who) if who else "",
         "resident": who is not None and who.person is not None,
         "answers": [(name, value) for name, value in typed.items() if value and _of(question.asked, name)],
     }
