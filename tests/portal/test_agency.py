@@ -230,3 +230,58 @@ def test_every_field_of_every_structure_has_words_in_both_languages(house: None,
 
 def test_every_action_of_a_grant_has_words() -> None:
     assert set(CASE_ACTIONS + CLEARING_ACTIONS + FILE_ACTIONS) <= set(ACTIONS)
+
+
+def test_the_document_says_how_one_signs_in_and_what_may_be_refused(house: None, client: Client) -> None:
+    document = json.loads(client.get("/api/openapi.json").content)
+    assert document["components"]["securitySchemes"].keys() == {"session", "csrf", "token"}
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for path, methods in document["paths"].items():
+        for method, found in methods.items():
+            refusals = found["responses"].keys() - {"200"}
+            assert all(found["responses"][each]["content"]["application/json"] == problem for each in refusals)
+            public = path.startswith("/api/services")
+            assert public is not ({"401", "403"} <= refusals), (method, path)
+            assert ("404" in refusals) is ("{" in path)
+            assert method == "get" or {"400", "409", "422"} <= refusals
+            assert [set(each) for each in found["security"]] == (
+                [] if public else [{"session"} if method == "get" else {"session", "csrf"}]
+            )
+    text = read(client.get("/agency/api/")).text
+    assert "401 · 403 · 404" in text and "Authorization: Bearer" in text
+
+
+def test_errors_have_one_shape_everywhere(house: None, client: Client, resident: Client, staff: Staff) -> None:
+    def sent(who: Client, body: str) -> Any:
+        return who.post("/api/cases", body, content_type="application/json")
+
+    nobody = "0193d0e5-7c00-7000-8000-0000000000a1"
+    guarded = Client(enforce_csrf_checks=True)
+    guarded.cookies = resident.cookies
+    for answer, status, word in (
+        (client.get("/api/cases"), 401, "sign_in"),
+        (resident.get("/api/clearing/windows"), 403, "forbidden"),
+        (sent(guarded, "{}"), 403, "forbidden"),
+        (client.get("/api/nothing"), 404, "not_found"),
+        (client.get("/api/services/nothing"), 404, "not_found"),
+        (resident.get(f"/api/cases/{nobody}"), 404, "not_found"),
+        (staff("officer").get(f"/api/clearing/windows/{nobody}"), 404, "not_found"),
+        (sent(resident, "{"), 400, "bad_request"),
+        (sent(resident, "{}"), 422, "invalid"),
+        (resident.get("/api/cases?limit=0"), 422, "invalid"),
+    ):
+        said = answer.json()
+        assert (answer.status_code, said["error"]) == (status, word), said
+        assert said["text"]["zh"] and said["text"]["en"] and said["trace"] == answer.headers["X-Trace-Id"], said
+        assert said.keys() <= {"error", "text", "fields", "case", "trace"}
+
+
+def test_lists_of_cases_are_paged_within_bounds(filed: str, resident: Client, staff: Staff) -> None:
+    for who in (resident, staff("officer")):
+        assert len(who.get("/api/cases?limit=1").json()) <= 1
+        assert who.get("/api/cases?start=1&limit=200").json() == []
+        for wrong in ("limit=0", "limit=201", "limit=x", "start=-1", "start=1000000000000"):
+            answer = who.get(f"/api/cases?{wrong}")
+            assert answer.status_code == 422, wrong
+            assert [one["path"] for one in answer.json()["fields"]] == [wrong.partition("=")[0]]
+    assert [one["id"] for one in resident.get("/api/cases").json()] == [filed]

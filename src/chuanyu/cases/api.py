@@ -1,6 +1,6 @@
 """The API of services and cases: thin HTTP over actions and queries. Who may call it is in identity's access table.
 
-Answers are JSON; a refusal is {"error": code, "text": {zh, en}, "fields": [{path, message}], "case": id of the first}.
+Answers are JSON; a refusal is a core.problem.Problem.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
-from ninja import Router, Schema
+from ninja import Query, Router, Schema
 from pydantic import Field
 
 from chuanyu.cases import actions, bills, queries
@@ -21,6 +21,7 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import json_schema
 from chuanyu.core.ids import uuid7
 from chuanyu.core.numbers import NumberError
+from chuanyu.core.problem import problem
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.identity import finding
@@ -28,6 +29,7 @@ from chuanyu.identity.access import actor
 
 router = Router(tags=["cases"])
 
+FARTHEST = 100_000  # how far into a list one may page
 NO_BILL = Text("办件没有这张账单。", "The case has no such bill.")
 STATUS = {
     "not_found": 404,
@@ -88,12 +90,22 @@ def service(request: HttpRequest, key: str) -> HttpResponse:
 @router.get(
     "/cases",
     url_name="cases",
-    openapi_extra=described("cases", "居民：自己的办件。窗口：等本单位办的办件，期限近的在前。", list[RowView]),
+    openapi_extra=described(
+        "cases",
+        "居民：自己的办件。窗口：等本单位办的办件，期限近的在前。每次最多 200 件，用 start 往后翻。",
+        list[RowView],
+        parameters=words.PAGE_FIELDS,
+    ),
 )
-def cases(request: HttpRequest) -> HttpResponse:
-    """A resident's own cases, or what waits for a clerk's agency, the nearest deadline first."""
+def cases(
+    request: HttpRequest,
+    limit: int = Query(queries.LIMIT, ge=1, le=queries.LIMIT),
+    start: int = Query(0, ge=0, le=FARTHEST),
+) -> HttpResponse:
+    """A resident's own cases, or what waits for a clerk's agency, the nearest deadline first: 200 at most, `start` pages on."""
     who = actor(request)
-    return _json(queries.mine(who) if who.person else queries.worklist(who))
+    read = queries.mine if who.person else queries.worklist
+    return _json(read(who, start=start, limit=limit))
 
 
 @router.post(
@@ -184,11 +196,8 @@ def act(request: HttpRequest, case: UUID, act: str, body: Act) -> HttpResponse:
 def refused(request: HttpRequest, error: CaseError | type[CaseError]) -> HttpResponse:
     """A refusal with what to mend."""
     assert isinstance(error, CaseError)
-    body: dict[str, Any] = {"error": error.code, "text": error.text}
-    if error.fields:
-        body["fields"] = [{"path": f.path, "message": f.message, "code": f.code} for f in error.fields]
-    if error.case:
-        body["case"] = error.case
+    trace = getattr(request, "trace", "")
+    body = problem(error.code, error.text, fields=error.fields, case=error.case, trace=trace)
     return _json(body, STATUS.get(error.code, 422))
 
 

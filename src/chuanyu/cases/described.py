@@ -33,6 +33,10 @@ PAPER = Text(
     "解释账单的材料，如 settlement；材料目录里有。",
     "The paper that explains the bill, such as settlement; see Documents.",
 )
+PAGE_FIELDS = {
+    "limit": Text("最多要几件，1 到 200；不写是 200。", "How many at most, 1 to 200; 200 when left out."),
+    "start": Text("跳过前面几件；不写从第一件起。", "How many to pass over; from the first when left out."),
+}
 START_FIELDS = {
     "service": KEY,
     "documents": Text(

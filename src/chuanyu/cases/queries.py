@@ -38,12 +38,13 @@ def view(case: UUID, actor: Actor) -> CaseView:
     return shown.whole(found, actor)
 
 
-def mine(actor: Actor) -> list[RowView]:
+def mine(actor: Actor, *, start: int = 0, limit: int = LIMIT) -> list[RowView]:
     """A resident's cases at this node, newest first; for a delegate those of the services delegated."""
     if actor.person is None:
         return []
     rows = Case.objects.filter(person=actor.person)
-    return _rows((rows if actor.scope is None else rows.filter(service__in=actor.scope)).order_by("-filed"))
+    rows = rows if actor.scope is None else rows.filter(service__in=actor.scope)
+    return _rows(rows.order_by("-filed", "-pk")[start : start + limit])
 
 
 def worklist(

@@ -17,6 +17,7 @@ from ninja import Router
 from chuanyu.clearing import described as words
 from chuanyu.clearing import legs, queries, sheet, statements
 from chuanyu.clearing.described import described
+from chuanyu.core.problem import problem
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
 
@@ -121,12 +122,14 @@ def answered(agency: str, what: str, asked: Mapping[str, str]) -> tuple[int, byt
 
 def _answer(request: HttpRequest, *what: str) -> HttpResponse:
     who = actor(request)
-    try:
-        found = read(what, request.GET, agency=None if "office" in who.roles else who.agency or "-")
-    except Refused as refused:
-        body = {"error": refused.code, "text": refused.text}
-        return HttpResponse(msgspec.json.encode(body), status=refused.status, content_type="application/json")
+    found = read(what, request.GET, agency=None if "office" in who.roles else who.agency or "-")
     return HttpResponse(msgspec.json.encode(found), content_type="application/json")
+
+
+def refused(request: HttpRequest, error: Any) -> HttpResponse:
+    """Why nothing is shown."""
+    body = problem(error.code, error.text, trace=getattr(request, "trace", ""))
+    return HttpResponse(msgspec.json.encode(body), status=error.status, content_type="application/json")
 
 
 @router.get(

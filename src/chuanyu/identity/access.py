@@ -333,7 +333,8 @@ def _oneself(request: HttpRequest) -> HttpResponseBase:
     text = _("您正在代他人办理；这一项只能由本人办理。")
     if request.path.startswith("/api/"):
         zh, en = "您正在代他人办理；这一项只能由本人办理。", "You act for somebody else; only they can do this."
-        return JsonResponse({"error": 403, "text": {"zh": zh, "en": en}}, status=403)
+        body = {"error": "oneself", "text": {"zh": zh, "en": en}, "trace": getattr(request, "trace", "")}
+        return JsonResponse(body, status=403)
     messages.warning(request, text)
     return HttpResponseRedirect(reverse("portal:delegates"))
 
@@ -348,7 +349,8 @@ def _send_to(request: HttpRequest, page: str) -> HttpResponseBase:
     """To a sign-in page and back again; a program gets 401 in words, an htmx fragment the whole page."""
     if request.path.startswith("/api/"):
         text = SIGN_IN if page != "account_lock" else UNLOCK
-        body = {"error": 401, "text": {"zh": text.zh, "en": text.en}, "trace": getattr(request, "trace", "")}
+        word = "sign_in" if page != "account_lock" else "locked"
+        body = {"error": word, "text": {"zh": text.zh, "en": text.en}, "trace": getattr(request, "trace", "")}
         return JsonResponse(body, status=401)
     url, back = reverse(page), _page_of(request)
     if back:

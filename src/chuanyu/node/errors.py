@@ -6,6 +6,7 @@ from django.utils.translation import get_language
 
 from chuanyu.core.text import Text
 
+WORDS = {400: "bad_request", 403: "forbidden", 404: "not_found", 500: "failed"}  # for programs
 TITLES = {
     400: Text("这个请求无法识别", "This request could not be understood"),
     403: Text("您不能打开这个页面", "You may not open this page"),
@@ -26,7 +27,7 @@ def page(request: HttpRequest, status: int, *, sentence: Text | None = None) -> 
     title, text = TITLES[status], sentence or SENTENCES[status]
     if request.path.startswith("/api/"):
         words = {"zh": f"{title.zh}。{text.zh}", "en": f"{title.en}. {text.en}"}
-        return JsonResponse({"error": status, "text": words, "trace": trace}, status=status)
+        return JsonResponse({"error": WORDS[status], "text": words, "trace": trace}, status=status)
     language = get_language() or "zh-hans"
     context = {"title": title.say(language), "sentence": text.say(language), "trace": trace, "status": status}
     # when something broke, nothing is asked of the database or the session again

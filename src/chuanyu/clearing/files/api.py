@@ -120,7 +120,8 @@ def held_decide(request: HttpRequest, service: str, body: Decision) -> HttpRespo
 
 def refused(request: HttpRequest, error: Any) -> HttpResponse:
     """Why nothing was done, and what to mend."""
-    return _json(*answer(error))
+    body, status = answer(error)
+    return _json(body | {"trace": getattr(request, "trace", "")}, status)
 
 
 def answer(error: ClearingError | DocumentError) -> tuple[dict[str, Any], int]:

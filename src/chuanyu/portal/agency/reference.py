@@ -56,6 +56,7 @@ class Operation:
     answer: Words
     example: str
     answered: str  # an example of the answer
+    refusals: list[str]  # the statuses of a Problem
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def _operation(document: dict[str, Any], path: str, method: str, found: dict[str
         answer=_type(answer) if answer else (("JSON", ""),),
         example=_example(method, path, found.get("x-sent")),
         answered=json.dumps(content["example"], ensure_ascii=False, indent=2) if "example" in content else "",
+        refusals=[status for status in found["responses"] if status != "200"],
     )
 
 
