@@ -1,7 +1,9 @@
 """The lock of a staff session: by hand, by itself, opened by the password, ended when nobody comes."""
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from chuanyu.identity.models import User
 
 pytestmark = pytest.mark.django_db
 
+POLLING = re.compile(r"<[^<>]*?(?:{%[^%]*%}[^<>]*?)*hx-trigger=\"[^\"]*every [^>]*>")
 INSIDE, LOCK, ALIVE, LOGIN = "/accounts/2fa/", "/accounts/lock/", "/accounts/alive/", "/accounts/login/"
 
 
@@ -168,3 +171,22 @@ def test_residents_have_no_lock(resident: User, sign_in: Callable[[Client, User]
     was_here(client, 10_000)
     assert client.get(INSIDE).status_code == 200
     assert client.get(LOCK).status_code == 403 and client.get(ALIVE).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "address", ["/counter/cashier/?part=line&poll=1", "/agency/files/?part=list&poll=1", "/?poll=1"]
+)
+def test_a_page_that_polls_keeps_no_screen_open(clerk: Client, address: str) -> None:
+    was_here(clerk, 600)
+    clerk.get(address, headers={"HX-Request": "true"})
+    assert clerk.get(ALIVE).json()["left"] <= 300
+    clerk.get(address.replace("&poll=1", "").replace("?poll=1", ""))  # opened by a person
+    assert clerk.get(ALIVE).json()["left"] > 300
+
+
+def test_whatever_a_template_asks_on_its_own_says_so() -> None:
+    templates = Path(locking.__file__).parents[1].glob("*/templates/**/*.html")
+    polling = [tag for file in templates for tag in POLLING.findall(file.read_text("utf-8"))]
+    assert len(polling) >= 6
+    silent = [tag for tag in polling if not re.search(r"[?;& ]poll=1\b", tag)]
+    assert silent == []

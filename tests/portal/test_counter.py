@@ -187,7 +187,7 @@ def test_a_poll_is_no_sign_of_a_person(filed: str, staff: Staff) -> None:
     session = clerk.session
     session["seen"] -= 500
     session.save()
-    clerk.get("/counter/counts/?seen=x", headers={"HX-Request": "true"})
+    clerk.get("/counter/counts/?seen=x&poll=1", headers={"HX-Request": "true"})
     assert clerk.session["seen"] == session["seen"]
     clerk.get("/counter/")
     assert clerk.session["seen"] > session["seen"]

@@ -23,8 +23,7 @@ TRIES = 5  # wrong passwords at a locked screen, then the session ends
 WHILE_LOCKED = frozenset(
     {"account_lock", "account_alive", "account_logout", "set_language", "portal:large_text", "health"}
 )
-# what pages fetch on their own; account_alive counts when it is posted: then a key was pressed or a finger was there
-UNCOUNTED = frozenset({"portal:worklist_counts", "account_alive"})
+POLL = "poll"  # in the address of all that a page fetches on its own: hx-trigger="every …" goes with `poll=1`
 
 
 def check(request: HttpRequest, page: str, *, verified: bool) -> None:
@@ -41,7 +40,7 @@ def check(request: HttpRequest, page: str, *, verified: bool) -> None:
             lock(request)
         else:
             _end(request, _("您较长时间没有操作，系统已自动退出，请重新登录。"))
-    elif (page not in UNCOUNTED or request.method == "POST") and now - request.session.get(_SEEN, 0) >= 30:
+    elif not _by_itself(request, page) and now - request.session.get(_SEEN, 0) >= 30:
         request.session[_SEEN] = now  # not a write on every request
 
 
@@ -76,6 +75,11 @@ def left(request: HttpRequest) -> int:
     if is_locked(request):
         return 0
     return max(0, settings.CHUANYU_STAFF_IDLE - _idle(request, int(time.time())))
+
+
+def _by_itself(request: HttpRequest, page: str) -> bool:
+    """What a page asked on its own. `account_alive` counts when posted: a key was pressed, or a finger was there."""
+    return request.method in ("GET", "HEAD") and (page == "account_alive" or POLL in request.GET)
 
 
 def _idle(request: HttpRequest, now: int) -> int:
