@@ -165,12 +165,19 @@ def test_the_lock_leads_nowhere_else(clerk: Client, away: str) -> None:
     assert clerk.get(LOCK, {"next": away}).headers["Location"] == "/"  # open: nothing to unlock
 
 
-def test_residents_have_no_lock(resident: User, sign_in: Callable[[Client, User], None]) -> None:
+def test_a_resident_is_signed_out_where_nobody_is_and_told_why(
+    resident: User, sign_in: Callable[[Client, User], None]
+) -> None:
     client = Client()
     sign_in(client, resident)
-    was_here(client, 10_000)
+    assert client.get(LOCK).status_code == 403
+    was_here(client, settings.CHUANYU_RESIDENT_IDLE - 20)
+    assert 0 < client.get(ALIVE).json()["left"] <= 20  # warned, and a key goes on
+    assert client.post(ALIVE).json()["left"] > settings.CHUANYU_RESIDENT_IDLE - 5
     assert client.get(INSIDE).status_code == 200
-    assert client.get(LOCK).status_code == 403 and client.get(ALIVE).status_code == 403
+    was_here(client, settings.CHUANYU_RESIDENT_IDLE)
+    assert client.get(INSIDE).headers["Location"] == f"{LOGIN}?next=%2Faccounts%2F2fa%2F"
+    assert "较长时间没有操作" in text(client.get(LOGIN)) and client.get(ALIVE).status_code == 302
 
 
 @pytest.mark.parametrize(

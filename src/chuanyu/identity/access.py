@@ -43,7 +43,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "account_inactive": PUBLIC,
     "account_logout": PUBLIC,  # also ends a sign-in that is halfway
     "account_lock": STAFF,
-    "account_alive": STAFF,
+    "account_alive": ANY,
     "account_reauthenticate": ANY,
     "account_change_password": ANY,
     "mfa_authenticate": PUBLIC,  # between password and second factor nobody is signed in yet

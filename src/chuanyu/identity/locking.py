@@ -3,6 +3,9 @@
 It locks by hand, or by itself after CHUANYU_STAFF_IDLE seconds without a sign of a person; the password opens it where it
 was. Locked, a session reaches nothing but the lock page, and after CHUANYU_STAFF_LOCKED seconds it ends. What a page asks
 by itself is no sign of a person. A lock that came by itself also lets the person at the counter go: nobody was there.
+
+A resident's session has no lock: after CHUANYU_RESIDENT_IDLE seconds it ends, for the next one at a shared screen is
+somebody else. Drafts stay.
 """
 
 import time
@@ -27,16 +30,21 @@ POLL = "poll"  # in the address of all that a page fetches on its own: hx-trigge
 
 
 def check(request: HttpRequest, page: str, *, verified: bool) -> None:
-    """Before every view: lock what nobody touched, end what was locked too long or never showed a second factor."""
+    """Before every view: lock what nobody touched, end what was locked too long or never showed a second factor.
+
+    A resident's session that nobody touched ends.
+    """
     user = request.user
-    if not isinstance(user, User) or user.kind != User.Kind.STAFF:
+    if not isinstance(user, User):
         return
     now, since = int(time.time()), request.session.get(_LOCKED)
     if since is not None:
         if now - since > settings.CHUANYU_STAFF_LOCKED:
             _end(request, _("您较长时间没有操作，系统已自动退出，请重新登录。"))
-    elif _idle(request, now) > settings.CHUANYU_STAFF_IDLE:
-        if verified:
+    elif _idle(request, now) >= limit(user):
+        if user.kind == User.Kind.RESIDENT:
+            _end(request, _("您较长时间没有操作，为了安全已自动退出。点过“继续”的内容还在，请重新登录。"))
+        elif verified:
             lock(request)
         else:
             _end(request, _("您较长时间没有操作，系统已自动退出，请重新登录。"))
@@ -74,7 +82,13 @@ def left(request: HttpRequest) -> int:
     """Seconds until this session locks by itself; 0 when it is locked."""
     if is_locked(request):
         return 0
-    return max(0, settings.CHUANYU_STAFF_IDLE - _idle(request, int(time.time())))
+    return max(0, limit(request.user) - _idle(request, int(time.time())))
+
+
+def limit(user: object) -> int:
+    """Seconds without a sign of a person after which this user's session locks, or ends."""
+    resident = isinstance(user, User) and user.kind == User.Kind.RESIDENT
+    return settings.CHUANYU_RESIDENT_IDLE if resident else settings.CHUANYU_STAFF_IDLE
 
 
 def _by_itself(request: HttpRequest, page: str) -> bool:

@@ -175,6 +175,7 @@ MFA_FORMS = {
     "reauthenticate": "chuanyu.identity.forms.ReauthenticateForm",
 }
 CHUANYU_STAFF_IDLE = 15 * 60  # seconds without a sign of a person after which a staff session locks
+CHUANYU_RESIDENT_IDLE = 30 * 60  # seconds after which a resident is signed out: the next one at this screen is another
 CHUANYU_STAFF_LOCKED = 60 * 60  # seconds after which a locked one ends
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # whose address the sign-in limits count
 # Sign-in limits, used one-time codes and who has which case open, for all of the portal's processes together. Room for
