@@ -481,3 +481,10 @@ def test_what_is_too_much_is_refused_and_not_kept(resident: Client) -> None:
         Client().post(f"/rate/{token}/", {"rating-level": "satisfied", "rating-comment": "字" * 501}).status_code == 422
     )
     assert not Rating.objects.exists() and Event.objects.filter(sequence=1).count() == 1
+
+
+def test_what_is_said_once_is_said_by_this_node_alone_and_kept_by_nobody(resident: Client) -> None:
+    resident.post("/delegates/act/", {})
+    assert "messages" not in resident.cookies
+    page = resident.get("/delegates/")
+    assert "已结束代办" in read(page).text and page.headers["Cache-Control"] == "no-store"
