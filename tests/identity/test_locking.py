@@ -1,7 +1,9 @@
 """The lock of a staff session: by hand, by itself, opened by the password, ended when nobody comes."""
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from chuanyu.identity.models import User
 
 pytestmark = pytest.mark.django_db
 
+POLLING = re.compile(r"<[^<>]*?(?:{%[^%]*%}[^<>]*?)*hx-trigger=\"[^\"]*every [^>]*>")
 INSIDE, LOCK, ALIVE, LOGIN = "/accounts/2fa/", "/accounts/lock/", "/accounts/alive/", "/accounts/login/"
 
 
@@ -162,9 +165,35 @@ def test_the_lock_leads_nowhere_else(clerk: Client, away: str) -> None:
     assert clerk.get(LOCK, {"next": away}).headers["Location"] == "/"  # open: nothing to unlock
 
 
-def test_residents_have_no_lock(resident: User, sign_in: Callable[[Client, User], None]) -> None:
+def test_a_resident_is_signed_out_where_nobody_is_and_told_why(
+    resident: User, sign_in: Callable[[Client, User], None]
+) -> None:
     client = Client()
     sign_in(client, resident)
-    was_here(client, 10_000)
+    assert client.get(LOCK).status_code == 403
+    was_here(client, settings.CHUANYU_RESIDENT_IDLE - 20)
+    assert 0 < client.get(ALIVE).json()["left"] <= 20  # warned, and a key goes on
+    assert client.post(ALIVE).json()["left"] > settings.CHUANYU_RESIDENT_IDLE - 5
     assert client.get(INSIDE).status_code == 200
-    assert client.get(LOCK).status_code == 403 and client.get(ALIVE).status_code == 403
+    was_here(client, settings.CHUANYU_RESIDENT_IDLE)
+    assert client.get(INSIDE).headers["Location"] == f"{LOGIN}?next=%2Faccounts%2F2fa%2F"
+    assert "较长时间没有操作" in text(client.get(LOGIN)) and client.get(ALIVE).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "address", ["/counter/cashier/?part=line&poll=1", "/agency/files/?part=list&poll=1", "/?poll=1"]
+)
+def test_a_page_that_polls_keeps_no_screen_open(clerk: Client, address: str) -> None:
+    was_here(clerk, 600)
+    clerk.get(address, headers={"HX-Request": "true"})
+    assert clerk.get(ALIVE).json()["left"] <= 300
+    clerk.get(address.replace("&poll=1", "").replace("?poll=1", ""))  # opened by a person
+    assert clerk.get(ALIVE).json()["left"] > 300
+
+
+def test_whatever_a_template_asks_on_its_own_says_so() -> None:
+    templates = Path(locking.__file__).parents[1].glob("*/templates/**/*.html")
+    polling = [tag for file in templates for tag in POLLING.findall(file.read_text("utf-8"))]
+    assert len(polling) >= 6
+    silent = [tag for tag in polling if not re.search(r"[?;& ]poll=1\b", tag)]
+    assert silent == []

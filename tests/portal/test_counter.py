@@ -187,7 +187,7 @@ def test_a_poll_is_no_sign_of_a_person(filed: str, staff: Staff) -> None:
     session = clerk.session
     session["seen"] -= 500
     session.save()
-    clerk.get("/counter/counts/?seen=x", headers={"HX-Request": "true"})
+    clerk.get("/counter/counts/?seen=x&poll=1", headers={"HX-Request": "true"})
     assert clerk.session["seen"] == session["seen"]
     clerk.get("/counter/")
     assert clerk.session["seen"] > session["seen"]
@@ -352,7 +352,9 @@ def test_a_screen_that_locks_says_so_to_its_script_and_without_one(filed: str, s
     assert refresh.get("content") == f"905;url=/accounts/lock/?next=%2Fcounter%2F{filed}%2F" and refresh.inside(
         "noscript"
     )
-    assert not read(resident.get("/cases/")).one("body").get("data-idle")
+    ones_own = read(resident.get("/cases/"))  # a resident's does not lock: it signs out, without one too
+    assert ones_own.one("body").get("data-idle") == "1800" and "自动退出" in ones_own.root.text
+    assert "锁屏" not in ones_own.root.text and not any(e.get("http-equiv") for e in ones_own.root.all("meta"))
 
 
 def copy_of(case: str, **changes: Any) -> str:

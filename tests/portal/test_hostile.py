@@ -198,6 +198,32 @@ def test_a_form_left_open_is_not_filed_for_whom_one_acts_now(daughter: Client, m
     assert Case.objects.get().person == whose
 
 
+def test_what_was_begun_under_a_delegation_is_not_done_as_ones_own_when_it_ends(
+    resident: Client, daughter: Client, mothers: Delegation
+) -> None:
+    daughter.post("/delegates/act/", {"delegation": str(mothers.pk)})
+    tab = opened(daughter)
+    resident.post(f"/delegates/{mothers.pk}/", {"do": "end"})
+    answer = daughter.post("/rate/x/", {"visit": ""}, follow=True)  # whatever it is, and whatever it carries
+    assert "委托已经结束，刚才提交的没有办" in read(answer).text
+    daughter.post(f"{APPLY.format('public_opinion')}check/", tab)
+    assert not Case.objects.exists()
+
+
+def test_a_program_is_told_that_the_delegation_has_ended(
+    resident: Client, daughter: Client, mothers: Delegation
+) -> None:
+    daughter.post("/delegates/act/", {"delegation": str(mothers.pk)})
+    resident.post(f"/delegates/{mothers.pk}/", {"do": "end"})
+    body = {
+        "service": "public_opinion",
+        "documents": {"opinion": {"kind": "complaint", "about": "500000", "what": "x"}},
+    }
+    answer = daughter.post("/api/cases", body, content_type="application/json")
+    assert answer.status_code == 403 and answer.json()["text"]["zh"].startswith("委托已经结束")
+    assert not Case.objects.exists()
+
+
 def test_answers_given_for_one_are_not_taken_for_another(daughter: Client, mothers: Delegation) -> None:
     address = "/services/pension_transfer/eligible/"
     daughter.post("/delegates/act/", {"delegation": str(mothers.pk)})
@@ -455,3 +481,10 @@ def test_what_is_too_much_is_refused_and_not_kept(resident: Client) -> None:
         Client().post(f"/rate/{token}/", {"rating-level": "satisfied", "rating-comment": "字" * 501}).status_code == 422
     )
     assert not Rating.objects.exists() and Event.objects.filter(sequence=1).count() == 1
+
+
+def test_what_is_said_once_is_said_by_this_node_alone_and_kept_by_nobody(resident: Client) -> None:
+    resident.post("/delegates/act/", {})
+    assert "messages" not in resident.cookies
+    page = resident.get("/delegates/")
+    assert "已结束代办" in read(page).text and page.headers["Cache-Control"] == "no-store"

@@ -188,6 +188,7 @@ def test_files_are_added_given_back_and_judged_by_what_they_are(resident: Client
     assert "不能超过 2 MB" in add("x.pdf", b"%PDF-1.4" + bytes(2_200_000))
     assert "不能超过 2 MB" in add("x.pdf", b"%PDF-1.4" + bytes(5_000_000))
     assert "请先选择" in read(resident.post(f"/cases/{filed}/files/", follow=True)).text
+    assert "证明.hta.pdf" in add("证明.hta", b"%PDF-1.4 <script>")
     link = next(a for a in read(resident.get(f"/cases/{filed}/")).root.all("a") if a.get("href").startswith("/files/"))
     answer = resident.get(link.get("href"))
     assert answer.content == b"%PDF-1.4 x"

@@ -26,6 +26,8 @@ from chuanyu.identity.actor import Actor
 
 ATTACHMENT_LIMIT = 2 * 1024 * 1024  # bytes; in base64 it still fits the gateway's 4 MiB
 MEDIA_TYPES = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+ENDINGS = {"application/pdf": (".pdf",), "image/png": (".png",), "image/jpeg": (".jpg", ".jpeg")}  # the first is given
+NAME_LIMIT = 200  # characters of a file's name
 
 
 class Evidence:
@@ -165,11 +167,10 @@ def attachment(case: Case, content: bytes, *, filename: str, by: str, node: str)
         raise CaseError("media_type", errors.NOT_ALLOWED_TYPE, fields=(FieldError("file", errors.NOT_ALLOWED_TYPE),))
     if len(content) > ATTACHMENT_LIMIT:
         raise CaseError("too_large", errors.TOO_LARGE, fields=(FieldError("file", errors.TOO_LARGE),))
-    name = filename.replace("\\", "/").rpartition("/")[2][:200] or "file"
     return Attachment(
         id=uuid7(),
         case=case,
-        filename="".join(c for c in name if c.isprintable()),
+        filename=safe_name(filename, kind),
         media_type=kind,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
@@ -178,6 +179,18 @@ def attachment(case: Case, content: bytes, *, filename: str, by: str, node: str)
         node=node,
         at=days.now(),
     )
+
+
+def safe_name(filename: str, kind: str) -> str:
+    """What a file of media type `kind` is called here: the last part of its name, ending in what it is.
+
+    What shows as nothing or turns the line around goes, what no system has in a name becomes "_".
+    """
+    last = filename.replace("\\", "/").rpartition("/")[2]
+    name = "".join("_" if c in '<>:"|?*' else c for c in last if c.isprintable()).strip()
+    ending = next((each for each in ENDINGS[kind] if name.lower().endswith(each)), "")
+    stem, ending = (name[: -len(ending)], name[-len(ending) :]) if ending else (name, ENDINGS[kind][0])
+    return (stem[: NAME_LIMIT - len(ending)] or "file") + ending
 
 
 def media_type(content: bytes) -> str | None:

@@ -193,7 +193,7 @@ def take_attachment(envelope: Envelope, person: UUID | None) -> None:
         pk=body.id,
         defaults={
             "case": case,
-            "filename": body.filename[:200],
+            "filename": evidence.safe_name(body.filename, body.media_type),
             "media_type": body.media_type,
             "size": len(content),
             "sha256": sha256,

@@ -43,7 +43,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "account_inactive": PUBLIC,
     "account_logout": PUBLIC,  # also ends a sign-in that is halfway
     "account_lock": STAFF,
-    "account_alive": STAFF,
+    "account_alive": ANY,
     "account_reauthenticate": ANY,
     "account_change_password": ANY,
     "mfa_authenticate": PUBLIC,  # between password and second factor nobody is signed in yet
@@ -188,11 +188,19 @@ ONESELF = frozenset(
         "api:accesses",
     }
 )
+# What concerns the session alone: sent when a delegation has just ended, it is done all the same
+WITHOUT_MANDATE = frozenset(
+    {"account_logout", "account_alive", "set_language", "portal:large_text", "portal:act_for", "health"}
+)
 ACTING = "acting"  # the session's delegation, while its holder acts for another
 
 Answer = Literal["allow", "sign_in", "second_factor", "forbidden", "not_found", "oneself"]
 
 SIGN_IN = Text("请先登录。", "Please sign in first.")
+ENDED = Text(
+    "委托已经结束，刚才提交的没有办。现在是为您自己办理。",
+    "The delegation has ended; what was sent was not done. You act for yourself now.",
+)
 UNLOCK = Text("屏幕已锁，请先解锁。", "The screen is locked; unlock it first.")
 
 
@@ -260,7 +268,10 @@ class AccessMiddleware:
         locking.check(request, name, verified=verified)
         if locking.is_locked(request) and name not in locking.WHILE_LOCKED:
             return _send_to(request, "account_lock")
-        match answer(name, visitor(request), verified=verified):
+        who = visitor(request)
+        if getattr(request, "_chuanyu_ended", False) and name not in WITHOUT_MANDATE:
+            return _ended(request)
+        match answer(name, who, verified=verified):
             case "not_found":
                 raise Http404
             case "forbidden":
@@ -290,7 +301,10 @@ def _actor(user: User) -> Actor:
 
 
 def _acting(request: HttpRequest, oneself: Actor) -> Actor:
-    """The resident, or who they act for under a delegation still in force. One that has ended ends the acting at once."""
+    """The resident, or who they act for under a delegation still in force. One that has ended ends the acting at once;
+
+    what was sent under it is refused by the middleware.
+    """
     session = getattr(request, "session", None)
     held = session.get(ACTING) if session is not None and oneself.person else None
     if not held or oneself.person is None or session is None:
@@ -298,7 +312,10 @@ def _acting(request: HttpRequest, oneself: Actor) -> Actor:
     mandate = delegations.in_force(UUID(held), delegate=oneself.person)
     if mandate is None:
         del session[ACTING]
-        messages.warning(request, _("委托已经结束，现在是为您自己办理。"))
+        if request.method in ("GET", "HEAD", "OPTIONS"):
+            messages.warning(request, _("委托已经结束，现在是为您自己办理。"))
+        else:  # it was meant for the other one, and is not done as one's own
+            request._chuanyu_ended = True  # type: ignore[attr-defined]
         return oneself
     return msgspec.structs.replace(
         oneself, person=mandate.principal, mandate=mandate.id, scope=mandate.services, name=mandate.name
@@ -336,6 +353,17 @@ def _oneself(request: HttpRequest) -> HttpResponseBase:
         body = {"error": "oneself", "text": {"zh": zh, "en": en}, "trace": getattr(request, "trace", "")}
         return JsonResponse(body, status=403)
     messages.warning(request, text)
+    return HttpResponseRedirect(reverse("portal:delegates"))
+
+
+def _ended(request: HttpRequest) -> HttpResponseBase:
+    """What was sent under a delegation that has ended: not done, and said where one can begin anew."""
+    if request.path.startswith("/api/"):
+        body = {"error": 403, "text": {"zh": ENDED.zh, "en": ENDED.en}, "trace": getattr(request, "trace", "")}
+        return JsonResponse(body, status=403)
+    messages.warning(request, _("委托已经结束，刚才提交的没有办。现在是为您自己办理。"))
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=403, headers={"HX-Redirect": reverse("portal:delegates")})
     return HttpResponseRedirect(reverse("portal:delegates"))
 
 

@@ -3,6 +3,9 @@
 It locks by hand, or by itself after CHUANYU_STAFF_IDLE seconds without a sign of a person; the password opens it where it
 was. Locked, a session reaches nothing but the lock page, and after CHUANYU_STAFF_LOCKED seconds it ends. What a page asks
 by itself is no sign of a person. A lock that came by itself also lets the person at the counter go: nobody was there.
+
+A resident's session has no lock: after CHUANYU_RESIDENT_IDLE seconds it ends, for the next one at a shared screen is
+somebody else. Drafts stay.
 """
 
 import time
@@ -23,25 +26,29 @@ TRIES = 5  # wrong passwords at a locked screen, then the session ends
 WHILE_LOCKED = frozenset(
     {"account_lock", "account_alive", "account_logout", "set_language", "portal:large_text", "health"}
 )
-# what pages fetch on their own; account_alive counts when it is posted: then a key was pressed or a finger was there
-UNCOUNTED = frozenset({"portal:worklist_counts", "account_alive"})
+POLL = "poll"  # in the address of all that a page fetches on its own: hx-trigger="every …" goes with `poll=1`
 
 
 def check(request: HttpRequest, page: str, *, verified: bool) -> None:
-    """Before every view: lock what nobody touched, end what was locked too long or never showed a second factor."""
+    """Before every view: lock what nobody touched, end what was locked too long or never showed a second factor.
+
+    A resident's session that nobody touched ends.
+    """
     user = request.user
-    if not isinstance(user, User) or user.kind != User.Kind.STAFF:
+    if not isinstance(user, User):
         return
     now, since = int(time.time()), request.session.get(_LOCKED)
     if since is not None:
         if now - since > settings.CHUANYU_STAFF_LOCKED:
             _end(request, _("您较长时间没有操作，系统已自动退出，请重新登录。"))
-    elif _idle(request, now) > settings.CHUANYU_STAFF_IDLE:
-        if verified:
+    elif _idle(request, now) >= limit(user):
+        if user.kind == User.Kind.RESIDENT:
+            _end(request, _("您较长时间没有操作，为了安全已自动退出。点过“继续”的内容还在，请重新登录。"))
+        elif verified:
             lock(request)
         else:
             _end(request, _("您较长时间没有操作，系统已自动退出，请重新登录。"))
-    elif (page not in UNCOUNTED or request.method == "POST") and now - request.session.get(_SEEN, 0) >= 30:
+    elif not _by_itself(request, page) and now - request.session.get(_SEEN, 0) >= 30:
         request.session[_SEEN] = now  # not a write on every request
 
 
@@ -75,7 +82,18 @@ def left(request: HttpRequest) -> int:
     """Seconds until this session locks by itself; 0 when it is locked."""
     if is_locked(request):
         return 0
-    return max(0, settings.CHUANYU_STAFF_IDLE - _idle(request, int(time.time())))
+    return max(0, limit(request.user) - _idle(request, int(time.time())))
+
+
+def limit(user: object) -> int:
+    """Seconds without a sign of a person after which this user's session locks, or ends."""
+    resident = isinstance(user, User) and user.kind == User.Kind.RESIDENT
+    return settings.CHUANYU_RESIDENT_IDLE if resident else settings.CHUANYU_STAFF_IDLE
+
+
+def _by_itself(request: HttpRequest, page: str) -> bool:
+    """What a page asked on its own. `account_alive` counts when posted: a key was pressed, or a finger was there."""
+    return request.method in ("GET", "HEAD") and (page == "account_alive" or POLL in request.GET)
 
 
 def _idle(request: HttpRequest, now: int) -> int:

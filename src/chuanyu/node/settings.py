@@ -122,6 +122,8 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 8 * 3600  # a working day
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# not in a cookie: cookies know no port, so that one node would show what the other said
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -175,6 +177,7 @@ MFA_FORMS = {
     "reauthenticate": "chuanyu.identity.forms.ReauthenticateForm",
 }
 CHUANYU_STAFF_IDLE = 15 * 60  # seconds without a sign of a person after which a staff session locks
+CHUANYU_RESIDENT_IDLE = 30 * 60  # seconds after which a resident is signed out: the next one at this screen is another
 CHUANYU_STAFF_LOCKED = 60 * 60  # seconds after which a locked one ends
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HTTPS else 0  # whose address the sign-in limits count
 # Sign-in limits, used one-time codes and who has which case open, for all of the portal's processes together. Room for

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Value
 from django.http import HttpRequest
 from django.urls import reverse
@@ -67,8 +66,15 @@ class Shell:
     nav: tuple[Entry, ...]
     back: str  # where the language and size switches return to
     locked: bool = False
-    idle: int = 0  # seconds until a staff screen locks when nobody touches it; 0: it does not lock
+    idle: int = (
+        0  # seconds until a screen nobody touches locks (staff) or signs out (residents); 0: nobody is signed in
+    )
     nodes: tuple[str, ...] = NODES
+
+    @property
+    def locks(self) -> bool:
+        """Whether this screen locks; a resident's signs out."""
+        return bool(self.idle and self.actor and self.actor.kind == "staff")
 
     @property
     def name(self) -> Text:
@@ -88,7 +94,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     # an address refused before the session was read has no user
     actor = visitor(request) if hasattr(request, "user") else None
     locked = locking.is_locked(request)
-    locks = actor is not None and actor.kind == "staff" and not locked
     return {
         "shell": Shell(
             node=here(),
@@ -97,7 +102,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             nav=() if locked else tuple(navigation(request, actor)),
             back=request.get_full_path(),
             locked=locked,
-            idle=settings.CHUANYU_STAFF_IDLE if locks else 0,
+            idle=locking.limit(request.user) if actor and not locked else 0,
         )
     }
 

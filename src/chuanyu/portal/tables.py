@@ -21,6 +21,7 @@ from django.utils.translation import gettext
 
 from chuanyu.core import days
 from chuanyu.identity.here import here
+from chuanyu.identity.locking import POLL
 from chuanyu.portal import words
 from chuanyu.watch.suppression import Shown
 
@@ -179,6 +180,7 @@ def _head(request: HttpRequest, table: Table, column: Column, key: str, backward
 
 def _address(request: HttpRequest, **changes: str) -> str:
     values = request.GET.copy()
+    values.pop(POLL, None)
     for key, value in changes.items():
         values[key] = value
     return f"?{values.urlencode()}"

@@ -40,9 +40,10 @@
   });
 
   // The server counts how long nobody was here; this page tells it when a key was pressed or a finger was there, asks
-  // how long is left, warns in the last minute and goes to the lock.
+  // how long is left, warns in the last minute and goes to the lock; a resident has none and is signed out.
   const { idle, alive } = document.body.dataset;
-  const form = document.getElementById("lock-form");
+  const locked = document.getElementById("lock-form");
+  const form = locked ?? document.getElementById("out-form");
   if (!idle || !form) return;
   const warning = document.getElementById("idle");
   let touched = false; // opening the page was counted by the server itself
@@ -50,6 +51,7 @@
   let timer;
 
   const lock = () => {
+    if (!locked) return location.assign(location.pathname + location.search); // the server has ended it: signing in leads back here
     form.elements.do.value = "idle";
     form.submit();
   };

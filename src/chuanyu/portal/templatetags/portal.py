@@ -19,6 +19,7 @@ from chuanyu.core import days
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
+from chuanyu.identity.locking import POLL
 from chuanyu.portal import river, steps, words
 
 register = template.Library()
@@ -81,8 +82,9 @@ def certainty(name: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def query(context: dict[str, Any], **changes: Any) -> str:
-    """The address of this page with some of its query changed; None takes a key away."""
+    """The address of this page with some of its query changed; None takes a key away. A link is a person's: none polls."""
     values = context["request"].GET.copy()
+    values.pop(POLL, None)
     for key, value in changes.items():
         values.pop(key, None)
         if value not in (None, ""):
