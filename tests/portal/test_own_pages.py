@@ -14,6 +14,7 @@ from markup import hidden, read
 
 from chuanyu.cases.models import Case, Event
 from chuanyu.core import days
+from chuanyu.core.catalogue import catalogue
 from chuanyu.core.numbers import make_person_number
 from chuanyu.delivery import ratings
 from chuanyu.delivery.models import Rating
@@ -138,6 +139,19 @@ def test_am_i_eligible_says_mistakes_at_the_field(house: None, client: Client, l
 def test_what_cannot_be_foretold_is_not_asked(house: None, client: Client) -> None:
     assert client.get("/services/service_rating/eligible/").status_code == 404
     assert client.get("/services/nothing/eligible/").status_code == 404
+
+
+def test_what_needs_an_agency_s_records_says_why_it_cannot_be_asked_in_advance(house: None, client: Client) -> None:
+    for key, service in catalogue().items():
+        if service.procedure is None:
+            continue
+        guide, asked = read(client.get(f"/services/{key}/")), client.get(f"/services/{key}/eligible/")
+        if asked.status_code == 200:
+            assert "先看我能不能办" in guide.text and "不能事先试算" not in guide.text
+        else:
+            assert asked.headers["Location"] == f"/services/{key}/#not-in-advance"
+            assert "不能事先试算" in guide.text and "先看我能不能办" not in guide.text
+    assert client.get("/services/medical_settlement/eligible/").status_code == 302
     links = [a.get("href") for a in read(client.get("/services/pension_transfer/")).root.all("a")]
     assert ELIGIBLE in links
 
