@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -17,8 +18,10 @@ from chuanyu.core import days
 from chuanyu.core.canonical import digest
 from chuanyu.core.ids import uuid7
 from chuanyu.core.numbers import make_person_number
+from chuanyu.delivery import ratings
 from chuanyu.identity import vault
 from chuanyu.identity.models import Reveal
+from chuanyu.node import place
 
 pytestmark = pytest.mark.django_db
 
@@ -285,8 +288,9 @@ def test_the_slip_has_all_a_person_takes_home(filed: str, staff: Staff, language
     for said in (case.reference, address, "测试小雪", "500000**********"):
         assert said in page.text, said
     assert "50000019880412" not in page.text
-    (code,) = [e for e in page.root.all("svg") if e.get("class") == "qr"]
-    assert code.get("role") == "img" and code.get("aria-label") and len(code.all("path")) == 2
+    codes = [e for e in page.root.all("svg") if e.get("class") == "qr"]
+    assert len({code.get("aria-label") for code in codes}) == 2  # the tracker, and where it is rated
+    assert all(code.get("role") == "img" and code.get("aria-label") and len(code.all("path")) == 2 for code in codes)
     assert Reveal.objects.count() > looks
     sign = [p for div in page.root.all("div") if div.get("class") == "slip-sign" for p in div.all("p")]
     assert len(sign) == 2
@@ -294,6 +298,31 @@ def test_the_slip_has_all_a_person_takes_home(filed: str, staff: Staff, language
     page = read(clerk.get(f"/counter/{filed}/slip/"))
     sign = [p for div in page.root.all("div") if div.get("class") == "slip-sign" for p in div.all("p")]
     assert len(sign) == 3 and ("四川省" in sign[2].text or "Sichuan" in sign[2].text)  # it went over the border
+
+
+def test_the_slip_leads_to_the_portal_where_the_case_was_filed(
+    filed: str, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk = staff("clerk")
+    Case.objects.update(filed_at="sichuan")
+    monkeypatch.setenv("CHUANYU_SICHUAN_PORTAL_URL", "https://sc.example")
+    page = read(clerk.get(f"/counter/{filed}/slip/"))
+    assert f"https://sc.example/cases/{filed}/" in page.text and f"{settings.PLACE.portal_url}/" not in page.text
+    monkeypatch.delenv("CHUANYU_SICHUAN_PORTAL_URL")
+    monkeypatch.setattr(place, "var", lambda: settings.PLACE.home)  # the other node is not set up beside this one
+    page = read(clerk.get(f"/counter/{filed}/slip/"))
+    assert f"/cases/{filed}/" not in page.text and not [e for e in page.root.all("svg") if e.get("class") == "qr"]
+    assert "在四川提交的" in page.text and "四川的服务平台" in page.text and Case.objects.get().reference in page.text
+
+
+def test_who_was_served_at_a_counter_can_rate_it_once_it_is_closed(filed: str, staff: Staff, client: Client) -> None:
+    clerk = staff("clerk")
+    text = read(clerk.get(f"/counter/{filed}/slip/")).text
+    address = f"/rate/{ratings.token(UUID(filed))}/"
+    assert settings.PLACE.portal_url + address in text and "办结以前还不能评" in text
+    assert "办结后再评价" in read(client.get(address)).text
+    Case.objects.update(final=True)
+    assert client.get(address).status_code == 200
 
 
 def test_the_slip_of_a_case_to_be_corrected_says_what_and_until_when(filed: str, staff: Staff) -> None:

@@ -14,6 +14,7 @@ from markup import hidden, read
 
 from chuanyu.cases.models import Case, Event
 from chuanyu.core import days
+from chuanyu.core.catalogue import catalogue
 from chuanyu.core.numbers import make_person_number
 from chuanyu.delivery import ratings
 from chuanyu.delivery.models import Rating
@@ -138,6 +139,19 @@ def test_am_i_eligible_says_mistakes_at_the_field(house: None, client: Client, l
 def test_what_cannot_be_foretold_is_not_asked(house: None, client: Client) -> None:
     assert client.get("/services/service_rating/eligible/").status_code == 404
     assert client.get("/services/nothing/eligible/").status_code == 404
+
+
+def test_what_needs_an_agency_s_records_says_why_it_cannot_be_asked_in_advance(house: None, client: Client) -> None:
+    for key, service in catalogue().items():
+        if service.procedure is None:
+            continue
+        guide, asked = read(client.get(f"/services/{key}/")), client.get(f"/services/{key}/eligible/")
+        if asked.status_code == 200:
+            assert "先看我能不能办" in guide.text and "不能事先试算" not in guide.text
+        else:
+            assert asked.headers["Location"] == f"/services/{key}/#not-in-advance"
+            assert "不能事先试算" in guide.text and "先看我能不能办" not in guide.text
+    assert client.get("/services/medical_settlement/eligible/").status_code == 302
     links = [a.get("href") for a in read(client.get("/services/pension_transfer/")).root.all("a")]
     assert ELIGIBLE in links
 
@@ -173,6 +187,43 @@ def test_an_address_can_begin_a_form(resident: Client) -> None:
     page = read(resident.get("/services/public_opinion/apply/?opinion-reference=CY-1&opinion-kind=objection&other=x"))
     assert page.fields["opinion-reference"].get("value") == "CY-1"
     assert not Draft.objects.exists()
+
+
+def test_an_objection_asks_nothing_the_case_answers(resident: Client, filed: str, staff: Any) -> None:
+    clerk = staff("clerk")
+    clerk.post(f"/counter/{filed}/acts/accept/", {"expects": "1"})
+    tracker = read(resident.get(f"/cases/{filed}/"))
+    (address,) = [a.get("href") for a in tracker.root.all("a") if "opinion-reference" in (a.get("href") or "")]
+    page = read(resident.get(address))
+    assert page.fields["opinion-reference"].get("value") == Case.objects.get().reference
+    assert "人力资源和社会保障局" in page.fields["opinion-agency"].get("value")
+    assert "opinion-about=500000" in address
+
+
+def test_a_case_number_one_does_not_have_is_told_at_the_field(resident: Client, filed: str) -> None:
+    sent = {"opinion-kind": "objection", "opinion-about": "500000", "opinion-what": "缴费年限算少了。", "go": "check"}
+    address, own = "/services/public_opinion/apply/", Case.objects.get().reference
+    told = set()
+    other = Case.objects.get()
+    other.pk, other.person, other.reference = uuid4(), uuid4(), "CY-0000-0000-0001"
+    other.save(force_insert=True)
+    for number in ("CY-0000-0000-0000", other.reference):
+        answer = resident.post(address, sent | {"opinion-reference": number})
+        assert answer.status_code == 422
+        told.add(read(answer).error_of("opinion-reference"))
+    assert len(told) == 1 and "没有这个编号" in told.pop()  # whether somebody else has it is nobody's business
+    assert resident.post(address, sent | {"opinion-reference": own.lower()}).status_code == 302
+    there = sent | {"opinion-reference": "CY-0000-0000-0000", "opinion-about": "510000"}
+    assert resident.post(address, there).status_code == 302
+
+
+def test_a_form_begins_with_what_is_known(resident: Client) -> None:
+    def chosen(address: str) -> list[str]:
+        place = read(resident.get(address)).fields["application-household"]
+        return [o.get("value") for o in place.all("option") if "selected" in o.attributes]
+
+    assert chosen(APPLY) == ["511602"]
+    assert chosen(f"{APPLY}?application-household=500101") == ["500101"]
 
 
 # ---- messages and money

@@ -1,5 +1,7 @@
 """The pages anyone may open, in both languages: sound markup, and what they promise to say."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from markup import read
@@ -111,3 +113,25 @@ def test_codes_of_a_service_are_read_in_its_own_words(house: None, client: Clien
     wallet = client.get("/services/family_wallet/").content.decode()
     assert "配偶、父母、子女" in wallet and "spouse" not in wallet
     assert "就高" in client.get("/services/gaozhu_pilot/").content.decode()
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_the_accessibility_statement_is_true(house: None, client: Client, settings: Any, language: str) -> None:
+    client.cookies["chuanyu_language"] = language
+    text = read(client.get("/accessibility/")).text
+    hours, counter = (
+        ("8 小时", "发展和改革委员会的窗口") if language == "zh-hans" else ("8 hours", "Development and Reform")
+    )
+    assert hours in text and counter in text
+    for untrue in ("没有限时", "任一服务窗口", "no time limits", "any counter"):
+        assert untrue not in text
+    assert settings.CHUANYU_RESIDENT_IDLE == 1800
+    assert ("30 分钟" if language == "zh-hans" else "30 minutes") in text
+
+
+def test_the_diagram_keeps_the_size_of_the_text(house: None, client: Client) -> None:
+    (drawing,) = [
+        e for e in read(client.get("/services/medical_settlement/")).root.all("svg") if e.get("class") == "diagram"
+    ]
+    width = float(drawing.get("viewbox").split()[2])
+    assert drawing.get("width") == f"{width / 16}rem"  # a phone scrolls it, it does not shrink it

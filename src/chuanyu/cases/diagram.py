@@ -96,7 +96,9 @@ def svg(procedure: Procedure, language: str, parties: Mapping[str, Text] | None 
     name = "Diagram of the procedure" if language.startswith("en") else "办理流程图"
     lines = "".join(_lines(marks, tops))
     drawn = "".join(_drawn(mark, top) for mark, top in zip(marks, tops, strict=True))
-    return f'<svg class="diagram" viewBox="0 0 {width} {height}" role="img" aria-label="{name}">{lines}{drawn}</svg>'
+    # 16 units are one rem: the words keep the size the page's text has, however narrow the window
+    size = f'width="{width / 16}rem" height="{height / 16}rem" viewBox="0 0 {width} {height}"'
+    return f'<svg class="diagram" {size} role="img" aria-label="{name}">{lines}{drawn}</svg>'
 
 
 def _marks(procedure: Procedure, language: str, parties: Mapping[str, Text]) -> Iterable[_Mark]:

@@ -47,6 +47,11 @@ def mine(actor: Actor, *, start: int = 0, limit: int = LIMIT) -> list[RowView]:
     return _rows(rows.order_by("-filed", "-pk")[start : start + limit])
 
 
+def has(person: UUID, reference: str) -> bool:
+    """Whether the person has a case with this reference at this node, as people type it."""
+    return Case.objects.filter(person=person, reference=queue.reference(reference)).exists()
+
+
 def worklist(
     actor: Actor,
     *,

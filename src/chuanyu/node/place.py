@@ -40,6 +40,16 @@ class Place:
     sockets: Path  # short folder without spaces for the embedded server's socket
     embedded: bool  # False when CHUANYU_<NODE>_DATABASE_URL names a server of yours
 
+    @property
+    def peer_portal_url(self) -> str:
+        """Where the other node's portal is: said from outside, or set up beside this one; "" when nobody has said."""
+        if said := _outside(self.peer, "PORTAL_URL"):
+            return said
+        try:
+            return type(self).load(self.peer).portal_url if self.home.parent == var() else ""
+        except PlaceError:
+            return ""
+
     @classmethod
     def load(cls, node: str) -> Self:
         """The place of `node` as set-up wrote it, with CHUANYU_<NODE>_{DATABASE,OWNER,PORTAL,GATEWAY}_URL from outside."""

@@ -22,7 +22,7 @@ from chuanyu.core.service import DocumentSpec, Service
 from chuanyu.core.text import Text
 from chuanyu.identity import drafts
 from chuanyu.identity.actor import Actor
-from chuanyu.portal import forms, papers, words
+from chuanyu.portal import forms, objecting, papers, words
 from chuanyu.portal.errors import problems, refused
 from chuanyu.portal.known import Known, elsewhere, known
 
@@ -54,7 +54,7 @@ def form_page(request: HttpRequest, filing: Filing) -> HttpResponse:
     """The form. Adding or removing a row keeps what was typed and comes back; a whole form goes on to be checked."""
     draft = _draft(request, filing)
     if request.method != "POST":
-        return _form(request, filing, draft)
+        return _form(request, filing, draft if "ready" in draft or "fetched" in draft else _filled(filing, draft))
     typed = _sent(request, filing)
     add, remove = request.POST.get("add", ""), request.POST.get("remove", "")
     if add or remove:
@@ -164,6 +164,15 @@ def _draft(request: HttpRequest, filing: Filing) -> dict[str, Any]:
     return kept or {"request_id": str(uuid7()), "typed": _named(filing, request.GET)}
 
 
+def _filled(filing: Filing, draft: dict[str, Any]) -> dict[str, Any]:
+    """A fresh form with what this node knows of the person; the address may say otherwise."""
+    facts, typed = _known(filing).facts, dict[str, str]()
+    for spec in filing.asked:
+        plain = {f.name: facts[f.name] for f in fields(spec.cls) if facts.get(f.name) is not None}
+        typed |= forms.typed_of(spec.cls, plain, spec.name)
+    return draft | {"typed": typed | draft["typed"]}
+
+
 def _keep(filing: Filing, draft: dict[str, Any]) -> bool:
     return drafts.keep(filing.who, person=filing.person, service=filing.service.key, content=draft)
 
@@ -183,4 +192,4 @@ def _read(filing: Filing, typed: dict[str, str]) -> tuple[dict[str, Any], list[F
     for spec in filing.asked:
         documents[spec.name], found = forms.read(spec.cls, typed, spec.name)
         errors += found
-    return documents, errors
+    return documents, errors or objecting.wrong(filing.service.key, filing.person, documents)

@@ -1,4 +1,7 @@
-"""The slip a person takes home: what was handed in, who has it now, until when, and a QR code that leads to the tracker."""
+"""The slip a person takes home: what was handed in, who has it now, until when, and a QR code that leads to the tracker.
+
+The tracker is where the case was filed; so is the page on which it is rated once it is closed.
+"""
 
 from uuid import UUID
 
@@ -12,7 +15,9 @@ from chuanyu.cases import queries
 from chuanyu.cases.errors import CaseError
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
+from chuanyu.delivery import ratings
 from chuanyu.identity.access import actor
+from chuanyu.identity.here import here
 from chuanyu.portal import river, steps
 from chuanyu.portal.known import known
 
@@ -35,10 +40,18 @@ def slip(request: HttpRequest, case: UUID) -> HttpResponse:
         "last": found.steps[-1],
         "known": known(found.person, service=found.service, who=who, trace=str(found.id)),
         "handed_in": [paper for paper in steps.papers_of(found, service) if paper.view.by in APPLICANTS],
-        "address": settings.PLACE.portal_url + reverse("portal:tracker", args=[case]),
+        "address": _portal(found.filed_at) and _portal(found.filed_at) + reverse("portal:tracker", args=[case]),
+        "rating": settings.PLACE.portal_url + reverse("portal:rate", args=[ratings.token(case)])
+        if found.filed_at == here() and not ratings.is_rated(case)
+        else "",
         "relayed": found.owner_node not in ("", found.filed_at),
         "present": who.assists(found.person),
         "now": timezone.now(),
         "crumbs": [(back, Text(found.reference, found.reference)), ("", Text("回执", "Slip"))],
     }
     return render(request, "portal/counter/slip.html", context)
+
+
+def _portal(node: str) -> str:
+    """Where the portal of `node` is; "" when this node was never told."""
+    return settings.PLACE.portal_url if node == here() else settings.PLACE.peer_portal_url

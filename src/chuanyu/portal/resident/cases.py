@@ -19,7 +19,7 @@ from chuanyu.delivery import ratings
 from chuanyu.exchange import queries as exchange
 from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
-from chuanyu.portal import river, steps, words
+from chuanyu.portal import objecting, river, steps, words
 from chuanyu.portal.errors import refused
 
 MINE = Text("我的办件", "My cases")
@@ -60,6 +60,7 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
         "link": link,
         "tone": river.tone(service, found.state),
         "may_object": found.service != "public_opinion" and actor(request).covers("public_opinion"),
+        "object": objecting.form(found, objection=river.tone(service, found.state) == "stop"),
         "rating": _rating(found),
         "answered": ratings.answered(found.id),
         "crumbs": [(reverse("portal:my_cases"), MINE), ("", found.name)],

@@ -7,7 +7,7 @@ not asked what the node knows of them; whoever is not says it, and stays unknown
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
@@ -35,8 +35,10 @@ def eligible(request: HttpRequest, key: str) -> HttpResponse:
     """The questions; answered, what the rule says, with its source and the way on."""
     service = catalogue().get(key)
     question = eligibility.question(service) if service else None
-    if service is None or question is None:
+    if service is None or service.procedure is None:
         raise Http404
+    if question is None:  # the guide says why
+        return redirect(reverse("portal:guide", args=[key]) + "#not-in-advance")
     who = visitor(request)
     if who is not None and left_over(request, who):
         return somebody_else(request, who)

@@ -238,6 +238,13 @@ def percent(share: Decimal) -> str:
 
 
 @register.filter
+def quoted(text: str) -> str:
+    """What people wrote or a paper says, as it stands there: Chinese on an English page is marked as Chinese."""
+    foreign = words.language().startswith("en") and any("\u4e00" <= c <= "\u9fff" for c in text)
+    return format_html('<span lang="zh-Hans">{}</span>', text) if foreign else text
+
+
+@register.filter
 def short(id_: Any) -> str:
     """The end of an id: enough to tell one from another on a page."""
     return str(id_)[-8:]
