@@ -67,7 +67,7 @@ def test_back_to_a_search_shows_the_whole_page(town: Town) -> None:
         for typed in ("gjj", "ylbx"):
             visitor.page.locator("#q").fill("")
             visitor.page.locator("#q").press_sequentially(typed)
-            visitor.page.wait_for_function(f"document.title.startsWith('搜索“{typed}”')")
+            visitor.page.locator("h1", has_text=f"搜索“{typed}”").wait_for()
         visitor.page.locator("#found .tile a").first.click()
         visitor.page.wait_for_url("**/services/pension_transfer/")
         visitor.page.go_back()
