@@ -56,6 +56,24 @@ def test_the_search_follows_what_is_typed(town: Town) -> None:
         visitor.page.wait_for_selector("#found li:only-child .tile")
         visitor.sees("失业保险关系转移接续", "找到 1 个事项")
         assert visitor.page.evaluate("document.activeElement.id") == "q"
+        assert visitor.page.inner_text("h1") == "搜索“sybx”" and visitor.page.title().startswith("搜索“sybx” · ")
+        assert visitor.page.url.endswith("/services/?q=sybx")
+
+
+def test_back_to_a_search_shows_the_whole_page(town: Town) -> None:
+    """The list alone and the page have one address; the browser must not mistake one for the other."""
+    with town.person("sichuan") as visitor:
+        visitor.open("/services/?q=ylbx")
+        for typed in ("gjj", "ylbx"):
+            visitor.page.locator("#q").fill("")
+            visitor.page.locator("#q").press_sequentially(typed)
+            visitor.page.locator("h1", has_text=f"搜索“{typed}”").wait_for()
+        visitor.page.locator("#found .tile a").first.click()
+        visitor.page.wait_for_url("**/services/pension_transfer/")
+        visitor.page.go_back()
+        visitor.sees("企业职工基本养老保险关系转移接续")
+        assert visitor.page.locator("header .brand").count() == 1
+        assert visitor.page.title().startswith("搜索“ylbx” · ")
 
 
 def test_what_the_other_side_knows_comes_on_consent_and_both_logs_have_it(town: Town) -> None:

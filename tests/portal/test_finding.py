@@ -46,6 +46,22 @@ def test_what_is_not_there_is_not_found(asked: str) -> None:
     assert found(asked) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [("退休", "pension_transfer"), ("养老金转到重庆", "pension_transfer"), ("怎么转养老保险", "pension_transfer"),
+     ("办社保", "pension_transfer"), ("ＹＬＢＸ", "pension_transfer"), ("养老保脸", "pension_transfer"),
+     ("养脸保险", "pension_transfer"), ("pensoin", "pension_transfer"), ("how do i move my pension", "pension_transfer"),
+     ("报销", "medical_settlement"), ("baoxiao", "medical_settlement"), ("社保卡", "medical_settlement"),
+     ("gjk", "transit_card"), ("公交卡", "transit_card"), ("gjj", "provident_fund_transfer")],
+)  # fmt: skip
+def test_everyday_words_sentences_and_typing_errors(asked: str, first: str) -> None:
+    assert first in found(asked)[: 2 if first == "medical_settlement" else 1]
+
+
+def test_what_sounds_the_same_is_found() -> None:
+    assert "pension_transfer" in found("转义")
+
+
 def test_every_term_must_fit_and_none_gives_all() -> None:
     assert found("ylbx 转移") == ["pension_transfer"]
     assert found("ylbx 驾照") == []

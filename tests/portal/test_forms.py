@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Annotated
 
+import pytest
+
 from chuanyu.core.documents import Choice, Division, Document, Meta, Title, decode, encode
 from chuanyu.core.money import Money
 from chuanyu.portal import forms
@@ -48,6 +50,19 @@ def test_every_error_stands_at_its_field() -> None:
     wages = found["s-years"].rows[1].entries[1]
     assert wages.name == "s-years-1-wages" and wages.errors and wages.value == "12.345"
     assert not found["s-years"].rows[0].entries[1].errors
+
+
+@pytest.mark.parametrize(
+    "written", ["2025年3月3日", "2025/3/3", "2025.3.3", "20250303", "2025-3-3", "２０２５年３月３日"]
+)
+def test_dates_are_read_as_people_write_them(written: str) -> None:
+    plain, errors = forms.read(Sheet, FULL | {"s-on": written}, "s")
+    assert not errors and plain["on"] == "2025-03-03"
+
+
+@pytest.mark.parametrize("written", ["2025年2月30日", "3月3日", "去年", "2025-03", "202533"])
+def test_what_is_no_date_is_still_refused(written: str) -> None:
+    assert [error.path for error in forms.read(Sheet, FULL | {"s-on": written}, "s")[1]] == ["s.on"]
 
 
 def test_blank_rows_go_before_errors_are_counted() -> None:

@@ -53,6 +53,16 @@ def test_somebody_known_is_found_by_number_and_purpose_alone(clerk: Client) -> N
     assert "周明" not in here(clerk).text
 
 
+def test_a_number_is_found_as_it_is_read_out(clerk: Client) -> None:
+    """In groups, or in the wide digits of a Chinese keyboard."""
+    vault.enrol(NUMBER, "周明", "500103")
+    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in NUMBER)
+    for written in (f"{NUMBER[:6]} {NUMBER[6:14]} {NUMBER[14:]}", wide):
+        answer = clerk.post(WHERE, {"do": "find", "sought-number": written, "sought-purpose": "counter.apply"})
+        assert answer.status_code == 302, written
+        clerk.post(WHERE, {"do": "end"})
+
+
 def test_looking_makes_nobody_known_registering_does(clerk: Client) -> None:
     page = read(find(clerk))
     assert "这里还没有这个人" in page.text and not Person.objects.exists()

@@ -64,6 +64,24 @@ def test_the_search_finds_by_words_characters_and_life(house: None, client: Clie
     assert set(found("life=move")) == {key for key, service in catalogue().items() if "move" in service.life}
 
 
+def test_a_part_of_a_page_is_kept_by_no_cache(house: None, client: Client) -> None:
+    part = client.get("/services/?q=ylbx", headers={"HX-Request": "true", "HX-Target": "found"})
+    assert "no-store" in part["Cache-Control"]
+    for answer in (part, client.get("/services/?q=ylbx")):
+        assert {"HX-Request", "HX-Target"} <= set(answer["Vary"].split(", "))
+
+
+def test_a_search_while_typing_names_itself(house: None, client: Client) -> None:
+    """The title, the heading and the count follow; the address is replaced."""
+    whole = read(client.get("/services/"))
+    assert [e for e in whole.root.all("form") if e.get("hx-replace-url") == "true"]
+    assert [e.get("role") for e in whole.root.all("p") if e.get("id") == "count"] == ["status"]
+    part = client.get("/services/?q=ylbx", headers={"HX-Request": "true", "HX-Target": "found"}).content.decode()
+    assert 'data-title="搜索“ylbx”"' in part
+    assert '<h1 id="title" hx-swap-oob="innerHTML">搜索“ylbx”</h1>' in part
+    assert '<p id="count" hx-swap-oob="innerHTML">找到' in part and "role=" not in part.partition("<div")[0]
+
+
 def test_a_search_is_words_and_nothing_else(house: None, client: Client) -> None:
     page = read(client.get("/services/", {"q": "<script>alert(1)</script>"}))
     assert "<script>alert(1)</script>" in page.text

@@ -116,6 +116,18 @@ def test_the_tracker_leaves_the_page_alone_while_nothing_happens(resident: Clien
     assert "已移交对方" in resident.get(f"/cases/{filed}/?seen={looks}", headers=again).content.decode()
 
 
+def test_an_update_of_the_tracker_reaches_the_head_and_is_said(resident: Client, filed: str, staff: Any) -> None:
+    whole = read(resident.get(f"/cases/{filed}/"))
+    assert [e.get("role") for e in whole.root.all("p") if e.get("id") == "said"] == ["status"]
+    assert [e for e in whole.root.all("details") if e.get("hx-preserve")]  # a chosen file stays chosen
+    staff("clerk").post(f"/counter/{filed}/acts/accept/", {"expects": "1"})
+    answer = resident.get(f"/cases/{filed}/", headers={"HX-Request": "true"})
+    part, state = answer.content.decode(), answer.context["case"].title.zh
+    assert state != "待受理" and f'data-title="{state} · ' in part
+    head, said = part.split('id="standing" hx-swap-oob="innerHTML"')[1].split('id="said" hx-swap-oob="innerHTML"')
+    assert state in head and state in said.partition("</p>")[0]
+
+
 def test_the_guide_leads_to_the_case_one_has(resident: Client, filed: str) -> None:
     page = read(resident.get("/services/pension_transfer/"))
     assert f"/cases/{filed}/" in [a.get("href") for a in page.root.all("a")]

@@ -83,6 +83,7 @@ def _declared(fitted: dict[str, Any], plain: Any, hashed: str) -> Declared:
     return Declared(
         name=_text(fitted["name"]),
         summary=_text(fitted["summary"]),
+        words=tuple(word for said in fitted.get("words", {}).values() for word in said),
         clause=fitted["clause"],
         leads=fitted["leads"],
         mode=fitted["mode"],

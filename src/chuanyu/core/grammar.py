@@ -21,6 +21,9 @@ CLAUSES = 22
 _BASIS = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 TEXT = Keys(code="text", keys={"zh": Str(code="text"), "en": Str(code="text")})
+WORDS = Keys(
+    code="words", keys={tongue: Listed(of=Str(code="words"), single=True, code="words") for tongue in ("zh", "en")}
+)
 REF = Str(code="source")
 
 VALUES = Listed(
@@ -127,6 +130,7 @@ SERVICE = Keys(
     keys={
         "name": TEXT,
         "summary": TEXT,
+        "words": Maybe(shape=WORDS),
         "clause": Whole(least=1, most=CLAUSES, code="clause"),
         "leads": Keys(code="lead", keys={node: Str(code="lead") for node in NODES}),
         "mode": OneOf(words=MODES, code="mode"),

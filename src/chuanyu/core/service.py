@@ -238,6 +238,7 @@ class Declared:
 
     name: Text
     summary: Text
+    words: tuple[str, ...] = ()  # what people call it: only the search reads them
     clause: int
     leads: Mapping[str, str]
     mode: str

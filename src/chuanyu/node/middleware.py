@@ -59,15 +59,21 @@ def _without_token(request: HttpRequest) -> str:
 
 
 def headers(get_response: Next) -> Next:
-    """Content security policy on everything; pages made for someone signed in are never kept by a cache."""
+    """Content security policy on everything; pages made for someone signed in are never kept by a cache.
+
+    Nor is a part of a page: it shares its address with the whole, and Back would show it naked.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.setdefault("Permissions-Policy", "camera=(self), geolocation=(), microphone=()")
         session = getattr(request, "session", None)
-        if session is not None and session.accessed and not session.is_empty():
+        signed_in = session is not None and session.accessed and not session.is_empty()
+        if signed_in or request.headers.get("HX-Request"):
             response["Cache-Control"] = "no-store"
+        if response.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ["HX-Request", "HX-Target"])
         return response
 
     return middleware

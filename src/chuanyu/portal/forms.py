@@ -6,6 +6,7 @@ a form without JavaScript adds a row by adding blank keys. `core.documents` alon
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
@@ -18,6 +19,9 @@ from chuanyu.portal.words import language, place_name
 
 FEW = 6  # up to this many choices are radio buttons, more are a list
 SHOWN_ROWS = 1  # rows a blank list starts with
+_DATE = re.compile(
+    r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?|(\d{4})(\d{2})(\d{2})", re.ASCII
+)  # as people write it
 ROW = "_"  # a key each row sends, so that one with nothing but unchecked boxes is still there
 
 
@@ -119,13 +123,40 @@ def indices(typed: Mapping[str, str], name: str) -> list[int]:
 
 
 def read(cls: type[Document], typed: Mapping[str, str], prefix: str) -> tuple[dict[str, Any], list[FieldError]]:
-    """What was typed as plain data, and what is wrong with it."""
-    plain = from_form(cls, typed, f"{prefix}-")
+    """What was typed as plain data, and what is wrong with it. Dates are read as people write them (`written_date`)."""
+    plain = _dated(fields(cls), from_form(cls, typed, f"{prefix}-"))
     try:
         decode(cls, plain, at=prefix)
     except DocumentError as error:
         return plain, error.errors
     return plain, []
+
+
+def written_date(typed: str) -> str:
+    """2025年3月3日, 2025/3/3, 2025.3.3 and 20250303 as 2025-03-03; anything else as it was typed."""
+    found = _DATE.fullmatch(unicodedata.normalize("NFKC", typed).strip())
+    if found is None:
+        return typed
+    year, month, day = (int(part) for part in found.groups() if part)
+    return f"{year:04}-{month:02}-{day:02}"
+
+
+def written_number(typed: str) -> str:
+    """An identity number as read out or copied: without the spaces and hyphens between its groups, in narrow digits."""
+    return re.sub(r"[\s·-]", "", unicodedata.normalize("NFKC", typed))
+
+
+def _dated(known: Iterable[Field], plain: dict[str, Any]) -> dict[str, Any]:
+    for f in known:
+        value = plain.get(f.name)
+        if f.kind == "date" and isinstance(value, str):
+            plain[f.name] = written_date(value)
+        elif f.kind == "group" and isinstance(value, dict):
+            _dated(f.item, value)
+        elif f.kind == "list" and isinstance(value, list):
+            for row in value:
+                _dated(f.item, row)
+    return plain
 
 
 def typed_of(cls: type[Document], plain: Mapping[str, Any], prefix: str) -> dict[str, str]:

@@ -29,6 +29,7 @@ CODES = {
     "clause": "the clause is not one of the plan's 22",
     "lead": "a province has no lead unit",
     "mode": "the mode is none of online, relay, joint",
+    "words": "everyday words of a service are no lists of texts in both languages",
     "life": "an event of life is none of those residents look under",
     "basis_date": "a basis has no date",
     "party_node": "a party is at no possible node",

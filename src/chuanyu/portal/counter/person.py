@@ -229,7 +229,9 @@ def _too_often(request: HttpRequest, typed: Mapping[str, str]) -> HttpResponse:
 
 
 def _typed(sent: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in sent.items()}
+    typed = {key: str(value) for key, value in sent.items()}
+    number = f"{SOUGHT}-number"
+    return typed | {number: forms.written_number(typed[number])} if number in typed else typed
 
 
 def _services(who: Actor) -> list[Service]:

@@ -63,8 +63,8 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "link": exchange.link_state(),
         **_live(queue, standing),
     }
-    part = "portal/counter/rows.html" if request.headers.get("HX-Request") else "portal/counter/worklist.html"
-    return render(request, part, context)
+    part = bool(request.headers.get("HX-Request"))
+    return render(request, f"portal/counter/{'rows' if part else 'worklist'}.html", {**context, "part": part})
 
 
 def counts(request: HttpRequest) -> HttpResponse:

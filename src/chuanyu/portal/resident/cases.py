@@ -50,6 +50,7 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
     papers, explained = steps.papers_of(found, service), {*bills.names(found), *bills.told(found)}
     context = {
         "case": found,
+        "part": asks_again,
         "service": service,
         "looks": looks,
         "bends": river.course(found),

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.service import Service
@@ -32,13 +33,19 @@ def services(request: HttpRequest) -> HttpResponse:
         found = [service for service in found if life in service.life]
     context = {
         "services": found,
+        "title": _title(asked, life),
         "asked": asked,
         "life": life if life in words.LIVES else "",
-        "life_words": words.LIVES[life][0] if life in words.LIVES else None,
         "lives": [event for event in finding.lives(everything) if event.count],
     }
-    part = request.headers.get("HX-Target") == "found"  # typing refreshes the list alone
-    return render(request, f"portal/resident/{'found' if part else 'services'}.html", context)
+    part = request.headers.get("HX-Target") == "found"  # typing refreshes the list, and what the page says it is
+    return render(request, f"portal/resident/{'found' if part else 'services'}.html", {**context, "part": part})
+
+
+def _title(asked: str, life: str) -> str:
+    if asked:
+        return gettext("搜索“%(asked)s”") % {"asked": asked}
+    return words.say(words.LIVES[life][0]) if life in words.LIVES else gettext("全部事项")
 
 
 def _everything() -> list[Service]:

@@ -17,10 +17,29 @@
     setTimeout(() => delete form.dataset.sent, 8000);
   });
 
+  // what is swapped gives back what one had there: where the focus was, and what was unfolded
+  const name = (node) => node.id || node.getAttribute("href") || node.textContent.trim();
+  let held = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target } = event.detail;
+    const unfolded = [...target.querySelectorAll("details[open] > summary")].map(name);
+    const focus = target.contains(document.activeElement) && target !== document.activeElement
+      ? [document.activeElement.tagName, name(document.activeElement)] : null;
+    held = { unfolded, focus };
+  });
   document.addEventListener("htmx:afterSwap", (event) => {
-    const heading = event.detail.target.querySelector("[data-title]");
+    const { target } = event.detail;
+    const heading = target.querySelector("[data-title]");
     const site = document.title.slice(document.title.lastIndexOf(" · "));
     if (heading) document.title = heading.dataset.title + site;
+    for (const words of target.querySelectorAll("summary")) {
+      if (held?.unfolded.includes(name(words))) words.parentElement.open = true;
+    }
+    if (held?.focus && (document.activeElement === document.body || !document.activeElement)) {
+      const again = [...target.querySelectorAll(held.focus[0])].find((each) => name(each) === held.focus[1]);
+      (again || document.getElementById("main")).focus({ preventScroll: true });
+    }
+    held = null;
   });
 
   for (const button of document.querySelectorAll("[data-print]")) {
