@@ -27,6 +27,7 @@ HOME_NODE, PEER_NODE = "chongqing", "sichuan"
 LIVE = ("faults", "journeys")  # the folders whose tests share two live nodes
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """For several workers at once: a file stays whole; what shares the live nodes stays together, and begins first."""
     for item in items:
