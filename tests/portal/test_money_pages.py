@@ -343,7 +343,7 @@ def test_a_wallet_says_what_is_free_what_is_on_its_way_and_what_may_still_be_sen
     seen = read(page(patient, town, HOME, "/money/"))
     for said in ("500.00", "1,500.00", "2,000.00", "06:00", "22:00"):
         assert said in seen.text, said
-    assert ("到时退回" if language == "zh-hans" else "Go back in the morning") in seen.text
+    assert ("到时退回" if language == "zh-hans" else "it goes back") in seen.text
     left = ("今天还可转（笔） 2", "Transfers left today 2")[language == "en"]
     assert left in seen.text
     read(page(patient, town, HOME, f"/money/{WALLET}/CNY/"))
