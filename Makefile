@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 CHUANYU := $(VENV)/python -m chuanyu.node.cli
-TOGETHER := --numprocesses=auto --maxprocesses=4 --dist=loadgroup  # all tests: on every core at once
+TOGETHER := --numprocesses=auto --maxprocesses=4  # all tests: on every core at once
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test long check format shots lighthouse bench clean distclean

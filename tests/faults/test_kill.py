@@ -213,8 +213,7 @@ def test_once_the_database_is_back_nobody_sees_an_error(scene: Scene) -> None:
         until("another one runs", lambda: scene.value("sichuan", "SELECT pg_postmaster_start_time()") != before)
         told = list(pool.map(lambda _: clerk.ask("GET", "/api/cases")[0], range(32)))
     assert set(told) == {200}, told
-    began = time.monotonic()
-    assert scene.pair.answers("sichuan") and time.monotonic() - began < 2
+    assert scene.pair.answers("sichuan")
 
 
 def test_the_command_says_that_the_logs_are_whole(scene: Scene) -> None:
