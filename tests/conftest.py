@@ -177,7 +177,8 @@ def _as_owner() -> Iterator[None]:
 
 
 _EMPTY = """
-CREATE FUNCTION empty_tables(kept text[]) RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
+CREATE SCHEMA for_tests;
+CREATE FUNCTION for_tests.empty_tables(kept text[]) RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
 DECLARE one record;
 BEGIN
   FOR one IN SELECT oid, oid::regclass::text AS name FROM pg_class
@@ -219,7 +220,7 @@ class _Tables:
 
     @classmethod
     def empty(cls, node: str) -> None:
-        cls.superuser[node].execute("SELECT empty_tables(%s)", [cls.reference])
+        cls.superuser[node].execute("SELECT for_tests.empty_tables(%s)", [cls.reference])
 
 
 def _teardown(_self: TransactionTestCase) -> None:
