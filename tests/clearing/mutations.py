@@ -169,7 +169,7 @@ MUTATIONS = (
     code("anybody adjusts", "actions", "if not may(actor, own):", "if False:",
          "test_differences.py::test_who_may_adjust"),
     # --- over HTTP
-    code("an id twice in one batch", "collector", "(later if one[0].id in seen else taken).append(one)", "taken.append(one)",
+    code("an id twice in one batch", "collector", "if any(row.id in seen for row in one[0]):", "if False:",
          "test_collector.py::test_the_same_id_twice_at_once_is_asked_twice_in_different_batches"),
     code("any token", "door", "if not hmac.compare_digest(given.encode(), token(self._secret, agency).encode()) or not agency:",
          "if not agency:", "test_collector.py::test_without_the_agencys_token_nothing_opens"),

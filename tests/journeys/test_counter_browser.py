@@ -273,7 +273,7 @@ def test_from_the_card_to_the_slip_and_back_with_a_correction(town: Town, javasc
         page.click("text=提交申请")
         clerk.sees("请打印回执", "办件回执", "收到的材料")
         assert page.locator("[data-print]").is_visible() == javascript
-        assert page.locator("svg.qr").bounding_box()["width"] > 90  # type: ignore[index]
+        assert page.locator("svg.qr").first.bounding_box()["width"] > 90  # type: ignore[index]
         reference = page.inner_text(".slip-number")
         one_sheet(page)
         page.click("text=到办件")
