@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from markup import hidden, read
 
+from chuanyu.cases import queries as cases
 from chuanyu.cases.models import Case, Event, Request
 from chuanyu.core import days
 from chuanyu.core.numbers import make_person_number
@@ -99,6 +100,17 @@ def test_a_delegate_sees_and_does_nothing_beyond_the_services_named(
     daughter.post(f"/cases/{other}/acts/withdraw/", {"expects": "1", "request_id": str(uuid4())})
     daughter.post(f"/cases/{other}/files/", {})
     assert Case.objects.get(pk=other).state == "lodged" and not Request.objects.exists()
+
+
+def test_a_delegates_look_is_shown_without_the_number_of_a_case(
+    resident: Client, mandate: Delegation, daughter: Client
+) -> None:
+    daughter.post("/delegates/act/", {"delegation": ""})
+    daughter.get("/delegates/")
+    seen = read(resident.get("/accesses/"))
+    assert "委托" in next(row.text for row in seen.root.all("tr") if "受托人" in row.text)
+    assert cases.reference_of(mandate.pk) not in seen.text
+    assert not [a for a in seen.root.all("a") if str(mandate.pk) in (a.get("href") or "")]
 
 
 def test_a_delegation_that_ended_opens_nothing_at_the_next_request(

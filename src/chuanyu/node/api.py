@@ -78,7 +78,7 @@ def security() -> dict[str, Any]:
         },
         "token": {
             "type": "http", "scheme": "bearer",
-            "description": "An agency's system, at the gateway's /ledger/ alone: the same readings, and its transfers.",
+            "description": "An agency's system, at the gateway's /api/clearing/ alone: the same readings, and its transfers.",
         },
     }  # fmt: skip
 

@@ -69,11 +69,10 @@ def _prepay(options: argparse.Namespace) -> int:
     """The ledger is asked at once, so that a refusal is seen by whoever gave the command."""
     from chuanyu.clearing import byhand, posting
     from chuanyu.clearing.actions import refusal
-    from chuanyu.core.service import NODES
+    from chuanyu.identity.here import peer
 
-    other = next(node for node in NODES if node != options.at)
     deed = byhand.prepay(
-        service=options.service, payer=f"{options.at}/{options.agency}", payee=f"{other}/{options.agency}",
+        service=options.service, payer=f"{options.at}/{options.agency}", payee=f"{peer()}/{options.agency}",
         amount=_amount(options), unit=options.unit, actor=_operator(options), why=options.why,
     )  # fmt: skip
     posting.work()

@@ -235,16 +235,13 @@ def decide(request: HttpRequest) -> HttpResponse:
         return _held(request, post, wrong)
     release = post.get("do") == "release"
     try:
-        done = judging.decide(
-            service=post.get("service", ""), rows=rows, release=release, actor=actor(request), reason=reason
-        )
+        judging.decide(service=post.get("service", ""), rows=rows, release=release, actor=actor(request), reason=reason)
     except ClearingError as error:
         messages.error(request, words.say(error.text))
     else:
         count = {"count": len(rows)}
         said = gettext("已放行 %(count)s 行，计入清算。") if release else gettext("已剔除 %(count)s 行，不再计入。")
         messages.success(request, said % count)
-        assert done
     kept = {key: post[key] for key in ("service", "upload") if post.get(key)}
     return redirect(f"{reverse('portal:held')}?{urlencode(kept)}")
 

@@ -15,6 +15,7 @@ from chuanyu.core.text import Text
 from chuanyu.exchange import queries
 from chuanyu.exchange.grants import PORTALS
 from chuanyu.exchange.own_data import Access
+from chuanyu.identity import delegations
 from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
 from chuanyu.identity.looks import Look
@@ -79,7 +80,7 @@ def _basis(service: Service | None, key: str) -> str:
 
 
 def _seen(look: Look) -> Seen:
-    case = _uuid(look.trace)
+    case = None if look.purpose == delegations.PURPOSE else _uuid(look.trace)  # a delegation has a number of its own
     who = agency_name(look.agency) if look.agency else PERSON if look.by == "person" else LEFT
     reference = cases.reference_of(case) if case else ""
     return Seen(look, who, purposes.said(look.purpose), reference, case if look.node == here() else None)
