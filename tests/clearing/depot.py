@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from chuanyu.clearing import actions, audit, differences, posting, queries, windows
-from chuanyu.clearing.files import intake, judging, pages, reconcile
+from chuanyu.clearing.files import intake, judging, paying, reconcile
 from chuanyu.clearing.files import queries as files
 from chuanyu.clearing.models import FileRow, Page, Upload
 from chuanyu.core.money import Money
@@ -91,7 +91,7 @@ class Depot:
     def step(self, node: str) -> int:
         """One round of the worker's jobs that matter here."""
         with self.at(node):
-            moved = judging.work() + pages.work() + posting.work() + reconcile.tell()
+            moved = judging.work() + paying.work() + posting.work() + reconcile.tell()
             Inbox.objects.filter(state=Inbox.PARKED).update(next_try="2020-01-01T00:00Z")
             applied = inbox.work()
             return moved + max(0, applied - Inbox.objects.filter(state=Inbox.PARKED).count()) + windows.work()

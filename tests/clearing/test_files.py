@@ -9,7 +9,7 @@ import pytest
 from depot import AGENCY, BOOK, DAY, FIELDS, SERVICE, Depot, csv_of, tap
 
 from chuanyu.clearing.actions import ClearingError
-from chuanyu.clearing.files import intake, judging, pages, queries, reconcile
+from chuanyu.clearing.files import intake, judging, pages, paying, queries, reconcile
 from chuanyu.clearing.models import FileRow, Instruction, Order, Page, RowDifference, Window
 from chuanyu.core.documents import DocumentError
 from chuanyu.core.ids import uuid7
@@ -419,11 +419,11 @@ def test_what_the_fund_does_not_have_is_said_and_paid_later(link: Link, monkeypa
         assert (page.state, page.reason) == ("unpaid", "insufficient")
     with depot.at("chongqing"):
         with pytest.raises(ClearingError):
-            pages.pay(page=page.id, actor=depot.clerk("chongqing"))
+            paying.pay(page=page.id, actor=depot.clerk("chongqing"))
         actions.fund(agency=AGENCY, service=SERVICE, amount=Money.parse("10.00"))
-        pages.pay(page=page.id, actor=depot.clerk("chongqing", "officer"))
+        paying.pay(page=page.id, actor=depot.clerk("chongqing", "officer"))
         with pytest.raises(ClearingError):
-            pages.pay(page=page.id, actor=depot.clerk("chongqing", "officer"))
+            paying.pay(page=page.id, actor=depot.clerk("chongqing", "officer"))
     depot.work()
     assert [p.state for node in NODES for p in depot.pages(node)] == ["paid", "paid"]
     assert depot.balances("chongqing")["fund"] == 1000 - 180
@@ -505,7 +505,7 @@ def test_a_page_that_is_none_is_refused(depot: Depot, change: dict[str, Any], co
 
 
 def test_a_bomb_of_a_page_is_refused(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "LARGEST", 1000)
+    monkeypatch.setattr(paying, "LARGEST", 1000)
     items = [pages.Item(tap(n), 0) for n in range(100)]
     body = {
         "page": str(uuid7()),
@@ -532,7 +532,7 @@ def test_rows_nobody_here_owes_are_refused_one_by_one(depot: Depot) -> None:
     body = {"page": page, "day": DAY, "rows": 7, "total": 1260, "fields": list(FIELDS), "content": _packed(items)}
     assert _replay(depot, body) == "applied"
     with depot.at("chongqing"):
-        pages.work()
+        paying.work()
         found = Page.objects.get(id=page)
         from chuanyu.clearing.models import RowNote
 

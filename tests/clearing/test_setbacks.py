@@ -12,7 +12,7 @@ from depot import DAY, Depot, tap
 from django.utils import timezone
 
 from chuanyu.clearing.actions import ClearingError
-from chuanyu.clearing.files import intake, pages, queries, setbacks, store
+from chuanyu.clearing.files import intake, paying, queries, setbacks, store
 from chuanyu.clearing.models import Page, Setback, Upload
 from chuanyu.core.ids import uuid7
 from chuanyu.identity.actor import SYSTEM
@@ -138,7 +138,7 @@ def test_a_page_that_can_not_be_checked_is_set_aside_and_the_next_is_paid(
     depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     depot.upload("sichuan", [tap(1)])
-    checks, bad = pages._check, set[Any]()
+    checks, bad = paying._check, set[Any]()
 
     def check(service: Any, page: Page, items: Any) -> Any:
         if page.id in bad or not bad:
@@ -146,14 +146,14 @@ def test_a_page_that_can_not_be_checked_is_set_aside_and_the_next_is_paid(
             raise ZeroDivisionError("a rule that nobody tried on such a row")
         return checks(service, page, items)
 
-    monkeypatch.setattr(pages, "_check", check)
+    monkeypatch.setattr(paying, "_check", check)
     depot.work()
     depot.upload("sichuan", [tap(2, card="FFFFFFFF")], name="next.csv")
     depot.work()
     assert [p.state for p in depot.pages("chongqing")] == ["received", "received"]  # in their order, for a while
     until_set_aside(depot, "chongqing")
     assert [p.state for p in depot.pages("chongqing")] == ["aside", "paid"]
-    monkeypatch.setattr(pages, "_check", checks)
+    monkeypatch.setattr(paying, "_check", checks)
     with depot.at("chongqing"):
         assert "ZeroDivisionError" in Setback.objects.get().reason
         assert setbacks.retry(bad.pop(), actor=SYSTEM("chongqing")) == 1
@@ -165,7 +165,7 @@ def test_a_page_that_can_not_be_checked_is_set_aside_and_the_next_is_paid(
 
 
 def test_an_answer_that_can_not_be_given_holds_up_no_other(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer, seen = pages._answer, list[Any]()
+    answer, seen = paying._answer, list[Any]()
 
     def failing(service: Any, page: Page, refused: Any) -> None:
         seen.append(page.id)
@@ -173,7 +173,7 @@ def test_an_answer_that_can_not_be_given_holds_up_no_other(depot: Depot, monkeyp
             raise OSError("no room for it")
         answer(service, page, refused)
 
-    monkeypatch.setattr(pages, "_answer", failing)
+    monkeypatch.setattr(paying, "_answer", failing)
     depot.upload("sichuan", [tap(1)])
     for _ in range(5):
         depot.link.deliver()
@@ -183,7 +183,7 @@ def test_an_answer_that_can_not_be_given_holds_up_no_other(depot: Depot, monkeyp
         depot.link.deliver()
         depot.step("sichuan"), depot.step("chongqing")
     assert [p.state for p in depot.pages("chongqing")] == ["paying", "paid"]
-    monkeypatch.setattr(pages, "_answer", answer)
+    monkeypatch.setattr(paying, "_answer", answer)
     depot.work()
     assert [p.state for p in depot.pages("chongqing")] == ["paid", "paid"]
 

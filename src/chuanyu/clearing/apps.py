@@ -9,4 +9,4 @@ class ClearingConfig(AppConfig):
     def ready(self) -> None:
         # they register what we take from the other node
         from chuanyu.clearing import messages  # noqa: F401
-        from chuanyu.clearing.files import pages, reconcile  # noqa: F401
+        from chuanyu.clearing.files import pages, paying, reconcile  # noqa: F401

@@ -142,10 +142,10 @@ def _retry(options: argparse.Namespace) -> int:
 
 
 def _pay(options: argparse.Namespace) -> int:
-    from chuanyu.clearing.files import pages
+    from chuanyu.clearing.files import paying
     from chuanyu.identity.actor import OPERATOR
 
-    page = pages.pay(page=options.page, actor=OPERATOR(options.at))
+    page = paying.pay(page=options.page, actor=OPERATOR(options.at))
     print(f"{page.id}: {page.state}")
     return 0
 

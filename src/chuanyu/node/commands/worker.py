@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
     from chuanyu.cases.actions import act_due, escalate
     from chuanyu.clearing import differences, posting, windows
-    from chuanyu.clearing.files import intake, judging, pages, reconcile
+    from chuanyu.clearing.files import intake, judging, paying, reconcile
     from chuanyu.exchange import inbox
     from chuanyu.identity import drafts
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         ("posting", posting.work, 0.0),
         ("automatic steps", act_due, 0.0),
         ("files", judging.work, 0.0),
-        ("pages", pages.work, 0.0),
+        ("pages", paying.work, 0.0),
         ("adjusted rows", reconcile.tell, WINDOWS_EVERY),
         ("rows of windows", reconcile.work, WINDOWS_EVERY),
         ("expiry", posting.expire, EXPIRE_EVERY),

@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from chuanyu.clearing.actions import ClearingError
-from chuanyu.clearing.files import intake, judging, pages, queries, reconcile, standing
+from chuanyu.clearing.files import intake, judging, paying, queries, reconcile, standing
 from chuanyu.core.canonical import digest
 from chuanyu.core.documents import DocumentError
 from chuanyu.core.documents import fields as fields_of
@@ -286,7 +286,7 @@ def settle(request: HttpRequest) -> HttpResponse:
         raise Http404
     try:
         if post.get("do") == "pay":
-            pages.pay(page=page, actor=actor(request))
+            paying.pay(page=page, actor=actor(request))
             messages.success(request, gettext("这一页已重新提交付款。"))
         else:
             note = post.get("note", "").strip()

@@ -51,6 +51,15 @@ class RegistrationRequest(Document):
     ] = None
 
 
+class Referral(Document):
+    """转诊转院证明: what a designated hospital at the place of insurance gave, as the place of insurance holds it."""
+
+    number: Annotated[str, Title("转诊单号", "Number"), Meta(min_length=1, max_length=40)]
+    hospital: Annotated[str, Title("转出医院", "Referring hospital"), Meta(min_length=1, max_length=80)]
+    place: Annotated[Division, Title("转往就医地", "Referred to")]
+    issued_on: Annotated[date, Title("开具日期", "Issued on")]
+
+
 class Registration(Document):
     """异地就医备案, as the place of insurance holds it."""
 

@@ -20,10 +20,12 @@ from chuanyu.services.health.medical_settlement.documents import (
     Bill,
     Finding,
     Insurance,
+    Kind,
     Order,
     Orders,
     Province,
     Quarter,
+    Referral,
     Registration,
     RegistrationRequest,
     Review,
@@ -38,15 +40,28 @@ from chuanyu.services.health.medical_settlement.documents import (
 
 @rule(outcomes="accept refuse ask elsewhere", on="event")
 def may_register(
-    registration_request: RegistrationRequest, p: Parameters, insurance: Insurance | None = None
+    registration_request: RegistrationRequest,
+    p: Parameters,
+    insurance: Insurance | None = None,
+    referral: Referral | None = None,
 ) -> Outcome:
-    """Whoever is insured here may register for care in another province (ybf-2022-22, 2.2)."""
+    """Whoever is insured here may register for care in another province (ybf-2022-22, 2.2).
+
+    Being referred costs fewer points than going by oneself, so it takes the hospital's referral, not the applicant's word.
+    Nor does an emergency rest on it: the hospital marks the bill, and no registration is needed (jbgc-2022, 34).
+    """
     if insurance is None or insurance.suspended:
         return refuse("not_insured", "ybf-2022-22#2.2")
     if registration_request.until is not None and registration_request.until < registration_request.since:
         return ask("registration_dates", "ybf-2022-22#2.3")
     if registration_request.place[:2] + "0000" in p.own_province:
         return elsewhere("own_province", "ybf-2022-22#2.2")
+    if registration_request.kind is Kind.emergency:
+        return elsewhere("no_registration", "jbgc-2022#34")
+    if registration_request.kind is Kind.referred and (
+        referral is None or not covers(referral.place, registration_request.place)
+    ):
+        return ask("referral", "ybf-2022-22#2.2")
     return accept("ybf-2022-22#2.2")
 
 
