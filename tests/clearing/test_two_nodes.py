@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 from town import BOOK, Town
 
-from chuanyu.clearing import audit, differences, posting, queries, windows
+from chuanyu.clearing import audit, differences, posting, queries, timetable, windows
 from chuanyu.clearing.models import Instruction
 from chuanyu.core.service import NODES
 from chuanyu.exchange import inbox
@@ -194,7 +194,12 @@ class Two(RuleBasedStateMachine):
         return int(rows[0][0])
 
 
-def test_whatever_happens_the_books_agree(town: Town, link: Link, empty: Any) -> None:
+def test_whatever_happens_the_books_agree(
+    town: Town, link: Link, empty: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As though the service cleared by the day as well as by the month: a node opens no window that isn't declared."""
+    declared = {("CNY", "gross", "day"), ("CNY", "gross", "month")}
+    monkeypatch.setattr(timetable, "declared", lambda service: declared)
     run_state_machine_as_test(
         lambda: Two(link, empty),
         settings=settings(

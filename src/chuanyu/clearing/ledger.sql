@@ -89,6 +89,16 @@ CREATE TABLE ledger.entry (
   PRIMARY KEY (book, account, at, seq)
 );
 
+-- A short look is enough for the planner. A long one holds back the pruning of the accounts, which grow for good meanwhile.
+ALTER TABLE ledger.transfer
+  ALTER amount SET STATISTICS 10, ALTER at SET STATISTICS 10, ALTER expires SET STATISTICS 10, ALTER id SET STATISTICS 10,
+  ALTER origin SET STATISTICS 10, ALTER book SET STATISTICS 10, ALTER debit SET STATISTICS 10, ALTER credit SET STATISTICS 10,
+  ALTER "window" SET STATISTICS 10, ALTER kind SET STATISTICS 10, ALTER status SET STATISTICS 10,
+  ALTER mirror SET STATISTICS 10, ALTER code SET STATISTICS 10;
+ALTER TABLE ledger.entry
+  ALTER at SET STATISTICS 10, ALTER seq SET STATISTICS 10, ALTER amount SET STATISTICS 10, ALTER after SET STATISTICS 10,
+  ALTER transfer SET STATISTICS 10, ALTER book SET STATISTICS 10, ALTER account SET STATISTICS 10;
+
 -- Opens what is not there yet; asking again changes nothing. An account keeps the unit and limits it was opened with.
 CREATE FUNCTION ledger.open(p_book text, p_names text[], p_units text[], p_floors bigint[], p_ceilings bigint[] DEFAULT '{}')
 RETURNS TABLE (book int, id int, name text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
