@@ -89,6 +89,12 @@ def overdue(*, limit: int = LIMIT) -> list[RowView]:
     return _rows(rows.order_by("due", "since")[:limit])
 
 
+def referred(reference: str, actor: Actor) -> UUID | None:
+    """The case with this reference, as people type it, among those the actor may see."""
+    found = Case.objects.filter(reference=queue.reference(reference)).first()
+    return found.pk if found is not None and actions.may_see(actor, found) else None
+
+
 def taken_in_by(case: UUID) -> str:
     """The agency ("sichuan/hrss") that owned the case's first state: who answers for how it was dealt with."""
     found = Case.objects.get(pk=case)

@@ -16,8 +16,11 @@ from chuanyu.exchange import envelope as envelopes
 from chuanyu.exchange import register as registers
 from chuanyu.exchange.agency import compact_view as compact_view
 from chuanyu.exchange.agency import grants_of as grants_of
-from chuanyu.exchange.agency import last_messages as last_messages
 from chuanyu.exchange.agency import public_keys as public_keys
+from chuanyu.exchange.console import ANSWERS as ANSWERS
+from chuanyu.exchange.console import by_number as by_number
+from chuanyu.exchange.console import by_stream as by_stream
+from chuanyu.exchange.console import messages as messages
 from chuanyu.exchange.errors import AskRefused, Unreachable
 from chuanyu.exchange.grants import OWN_DATA, OWN_DATA_BASIS, PORTAL
 from chuanyu.exchange.models import Inbox, Outbox, RegisterEntry
