@@ -164,7 +164,7 @@ def said(person: Person, part: str) -> str:
 # what hangs on something that must be there first (a case, its form filled in, somebody at the counter, a password), what
 # only a token opens, one page of many of a kind, and the page of components
 HANGS = re.compile(
-    r"/accounts/|/(check|sent|acts/\w+|new|slip)/$|/counter/person/.|/rate/|/agency/documents/.|/agency/files/.|/office/services/.|/design/"
+    r"/accounts/|/(check|sent|acts/\w+|new|slip)/$|/counter/person/.|/rate/|/agency/documents/.|/agency/files/.|/office/(services|overdue)/.|/design/"
 )
 
 
