@@ -230,6 +230,16 @@ def _teardown(_self: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _teardown  # type: ignore[method-assign]
 
 
+@pytest.fixture
+def analysed(transactional_db: None) -> Callable[[str], None]:
+    """`analysed(table)`: the planner counts its committed rows now, as autovacuum does in service."""
+
+    def analyse(table: str) -> None:
+        _Tables.superuser[HOME_NODE].execute(f"ANALYZE {table}")
+
+    return analyse
+
+
 class Nodes:
     """Both nodes in one process: `with nodes.at("sichuan"): …` acts there, on its database and with its keys."""
 

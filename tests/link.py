@@ -35,7 +35,7 @@ SELECT id FROM exchange_outbox AS row
                       AND before.state NOT IN ('sent', 'dropped'))
  ORDER BY created, position LIMIT 1
 """
-_APPEND = """
+APPEND = """
 SELECT exchange_append((SELECT coalesce(max(idx) + 1, 0) FROM exchange_log), %s::timestamptz[], %s::text[], %s::uuid[],
   %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
   %s::text[], %s::text[], %s::smallint[], %s::text[], %s::bytea[], '{}', '{}', '{}', '{}', '{}', '{}', '{}')
@@ -156,7 +156,7 @@ def log(direction: str, message: Envelope, *, status: int = 0, code: str = "") -
         values.digest, values.signature, values.key_id, values.status, values.code, row.leaf,
     ]  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(_APPEND, [[value] for value in columns])
+        cursor.execute(APPEND, [[value] for value in columns])
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from chuanyu.exchange.handlers import NotYet, Refused
 from chuanyu.exchange.models import Inbox, Outbox
 from chuanyu.identity import vault
 from chuanyu.identity.actor import SYSTEM
+from chuanyu.identity.here import here as acting
 from chuanyu.identity.models import Person
 from link import Link
 
@@ -138,9 +139,9 @@ def test_a_parked_message_backs_off_and_shows_after_a_day(chongqing: Link, handl
         wait = (row.next_try - datetime.now(UTC)).total_seconds()
         assert row.tries == n and wait <= 60
     assert wait > 50
-    assert queries.dead_letters() == []
+    assert queries.dead_letters(SYSTEM(acting())) == []
     Inbox.objects.update(received=datetime.now(UTC) - timedelta(days=2))
-    (letter,) = queries.dead_letters()
+    (letter,) = queries.dead_letters(SYSTEM(acting()))
     assert (letter.state, letter.code) == ("parked", "declaration")
 
 
@@ -158,7 +159,7 @@ def test_a_failure_holds_up_its_stream_only_until_a_person_decides(chongqing: Li
         due()
         inbox.work()
     assert applied == [9]
-    (letter,) = queries.dead_letters("chongqing/hrss")
+    (letter,) = queries.dead_letters(SYSTEM(acting()))
     assert (letter.id, letter.side, letter.state, letter.code) == (first, "received", "dead", "failed")
     assert letter.trace and letter.tries == inbox.TRIES and "ZeroDivisionError" not in letter.text.en
     due()
@@ -186,10 +187,10 @@ def test_a_refusal_is_kept_and_its_sender_told(link: Link, handle: Any, monkeypa
         )  # fmt: skip
     link.settle()
     with link.at("chongqing"):
-        (here,) = queries.dead_letters()
+        (here,) = queries.dead_letters(SYSTEM(acting()))
         assert (here.id, here.side, here.state, here.code) == (id, "received", "refused", "fork")
     with link.at("sichuan"):
-        (there,) = queries.dead_letters()
+        (there,) = queries.dead_letters(SYSTEM(acting()))
         assert (there.id, there.side, there.code, there.text.zh) == (id, "sent", "fork", "办件出现分叉。")
         assert [answer["refused"] for answer in told] == ["fork"]
         assert there.trace == here.trace
@@ -197,13 +198,13 @@ def test_a_refusal_is_kept_and_its_sender_told(link: Link, handle: Any, monkeypa
         handle(lambda message, person: None)
         actions.resend(id, SYSTEM("sichuan"))
         link.settle()
-        assert queries.dead_letters() == []
+        assert queries.dead_letters(SYSTEM(acting())) == []
     with link.at("chongqing"):
         actions.drop(id, SYSTEM("chongqing"), "已另行处理")
-        assert queries.dead_letters() == []
+        assert queries.dead_letters(SYSTEM(acting())) == []
         link.settle()
     with link.at("sichuan"):
-        assert queries.dead_letters() == []  # dropping what was refused tells nobody a second time
+        assert queries.dead_letters(SYSTEM(acting())) == []  # dropping what was refused tells nobody a second time
 
 
 def test_dropping_what_failed_tells_the_sender(chongqing: Link, handle: Any) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from msgspec.structs import replace
 
 from chuanyu.exchange import actions, envelope, handlers, installed, queries
 from chuanyu.exchange.actions import NotGranted
@@ -13,6 +14,7 @@ from chuanyu.exchange.errors import ExchangeError
 from chuanyu.exchange.models import Inbox, Outbox
 from chuanyu.identity import vault
 from chuanyu.identity.actor import SYSTEM, Actor
+from chuanyu.identity.here import here as acting
 from chuanyu.identity.models import Reveal
 from link import Link
 
@@ -139,13 +141,12 @@ def narrowed(link: Link) -> Any:
     real = installed.current
 
     def current() -> Any:
-        import msgspec
 
         from chuanyu.identity.here import here
 
         compact = real()
         if here() == "chongqing":
-            return msgspec.structs.replace(compact, grants=tuple(g for g in compact.grants if g.service == "own_data"))
+            return replace(compact, grants=tuple(g for g in compact.grants if g.service == "own_data"))
         return compact
 
     return current
@@ -161,10 +162,18 @@ def test_a_final_refusal_makes_a_dead_letter_and_tells_the_capability(
         id, behind = send(), send(document={"n": 2})
         sichuan.settle()
     assert told == [(str(id), "unknown_service")]
-    (letter,) = queries.dead_letters()
+    (letter,) = queries.dead_letters(SYSTEM(acting()))
     assert (letter.id, letter.side, letter.state, letter.code) == (id, "sent", "dead", "unknown_service")
     assert letter.line == "grants: pension_transfer" and letter.trace and letter.text.zh
-    assert queries.dead_letters("sichuan/edu") == []
+    office, clerk = frozenset({"office"}), frozenset({"clerk"})
+    for who, sees in (
+        (OFFICER, 1),
+        (replace(OFFICER, agency="edu"), 0),
+        (replace(OFFICER, roles=clerk), 0),
+        (replace(OFFICER, node="chongqing"), 0),
+        (replace(OFFICER, agency="edu", roles=office), 1),
+    ):
+        assert len(queries.dead_letters(who)) == sees
     sichuan.settle()
     assert Outbox.objects.get(pk=behind).state == Outbox.WAITING  # its stream waits
     assert len(told) == 1
@@ -181,7 +190,7 @@ def test_a_final_refusal_makes_a_dead_letter_and_tells_the_capability(
     assert envelope.decode(bytes(row.envelope)).id == str(again)
     sichuan.settle()
     assert seen == [1, 2]
-    assert queries.dead_letters() == []
+    assert queries.dead_letters(SYSTEM(acting())) == []
 
 
 def test_a_dropped_letter_keeps_who_and_why_and_lets_its_stream_go_on(

@@ -16,7 +16,7 @@ WIDTHS = (320, 375, 768, 1280, 1440)  # growing: what a script draws follows a w
 # What axe looks at: all in Chinese. English has longer words, which matters where there is little room, and the same colours.
 LOOKED_AT: dict[str, dict[int, tuple[str, ...]]] = {  # language → width → rules left out
     "zh-hans": {375: (), 1280: ()},
-    "en": {375: ("color-contrast",)},
+    "en": {375: ("color-contrast",), 1280: ()},
 }
 
 
@@ -164,7 +164,7 @@ def said(person: Person, part: str) -> str:
 # what hangs on something that must be there first (a case, its form filled in, somebody at the counter, a password), what
 # only a token opens, one page of many of a kind, and the page of components
 HANGS = re.compile(
-    r"/accounts/|/(check|sent|acts/\w+|new|slip)/$|/counter/person/.|/rate/|/agency/documents/.|/agency/files/.|/office/services/.|/design/"
+    r"/accounts/|/(check|sent|acts/\w+|new|slip)/$|/counter/person/.|/rate/|/agency/documents/.|/agency/files/.|/office/(services|overdue)/.|/design/"
 )
 
 

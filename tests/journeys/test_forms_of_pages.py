@@ -1,11 +1,12 @@
 """Six pages in every form they have to hold: dark, in large text, at 320 px, zoomed to 200 %, on paper, without JavaScript."""
 
+import re
 from typing import Any
 
 import pytest
 from axe import violations
 from browser import Town
-from visits import Scene
+from visits import NODE, Scene
 
 WIDE = """[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 719)
   .slice(0, 6).map(e => `${e.tagName} ${e.className} ${e.innerText.slice(0, 20)}`)"""
@@ -74,6 +75,34 @@ def test_six_pages_on_paper(town: Town, someone: tuple[str, str]) -> None:
             found += [f"{path}: “{each}” is broken" for each in page.evaluate(BROKEN)]
             assert page.inner_text("h1")
     assert not found, "\n".join(found)
+
+
+SHEETS = re.compile(rb"/Type\s*/Page[^s]")
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+@pytest.mark.parametrize("large", [False, True])
+def test_a_slip_is_one_sheet_and_a_guide_a_few(town: Town, scene: Scene, language: str, large: bool) -> None:
+    """From a phone, in both languages and sizes: a whole diagram, and no example that nobody has unfolded."""
+    with town.person(NODE, "clerk-hrss", viewport={"width": 375, "height": 800}) as clerk:
+        clerk.language(language, large=large)
+        clerk.open(scene.address("portal:slip"))
+        assert len(SHEETS.findall(clerk.page.pdf(prefer_css_page_size=True))) == 1
+    with town.person(NODE, viewport={"width": 375, "height": 800}) as person:
+        person.language(language, large=large)
+        person.open("/services/medical_settlement/")
+        assert len(SHEETS.findall(person.page.pdf(format="A4"))) <= 16
+        person.page.emulate_media(media="print")
+        person.page.set_viewport_size({"width": 718, "height": 1000})
+        height, room = person.page.evaluate(DIAGRAM)
+        assert height <= 1000 and room <= 718
+        assert person.page.locator("#examples .card:visible").count() == 3
+
+
+DIAGRAM = """() => {
+  const box = document.querySelector('svg.diagram').getBoundingClientRect();
+  return [box.height, box.right];
+}"""
 
 
 def test_six_pages_without_javascript(town: Town, someone: tuple[str, str]) -> None:

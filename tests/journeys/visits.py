@@ -79,6 +79,7 @@ PAGES: dict[str, dict[str, str]] = {
     "portal:pages": {},
     "portal:office": {},
     "portal:overdue": {},
+    "portal:late": {"case": "{late}"},
     "portal:letters": {},
     "portal:scorecards": {},
     "portal:scorecard": SERVICE,
@@ -211,6 +212,10 @@ class Scene:
             clerk.open("/counter/person/public_opinion/")
             complain(clerk)
 
+        with town.person(NODE, self.users["officer"]) as officer:
+            officer.open("/office/overdue/")
+            late = officer.page.locator("main tbody th a").first.get_attribute("href") or ""
+            self.words["late"] = late.rstrip("/").rpartition("/")[2]
         with town.person(NODE, self.users["uploading"]) as clerk:
             self.words["upload"] = upload(clerk)
 

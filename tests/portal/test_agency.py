@@ -14,10 +14,14 @@ from markup import read
 
 from chuanyu.cases.models import Case
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.days import SHANGHAI
 from chuanyu.core.ids import uuid7
+from chuanyu.exchange import envelope
 from chuanyu.exchange import log as logs
 from chuanyu.exchange.envelope import Envelope
 from chuanyu.exchange.grants import CASE_ACTIONS, CLEARING_ACTIONS, FILE_ACTIONS
+from chuanyu.exchange.models import Outbox
+from chuanyu.identity import actions
 from chuanyu.node.api import api, meaning, meanings
 from chuanyu.portal.agency import reference
 from chuanyu.portal.agency.mine import ACTIONS
@@ -163,18 +167,45 @@ def test_messages_are_shown_by_their_outside(house: None, staff: Staff) -> None:
     for said in ("已收下", "拒绝", "协议没有授权这次请求", "转移接续申请表", "移交办件和每一步", sent.id[-8:]):
         assert said in page.text, said
     assert "测试小雪" not in page.text and "a-sealed-token" not in answer.content.decode()
-    only = read(clerk.get("/agency/messages/?refused=1")).text
+    assert sent.id in page.text  # whole, to be copied
+    only = read(clerk.get("/agency/messages/?answer=refused")).one("tbody").text
     assert "拒绝" in only and "已收下" not in only
-    only = read(clerk.get("/agency/messages/?service=pension_transfer")).text
+    only = read(clerk.get("/agency/messages/?service=pension_transfer")).one("tbody").text
     assert "已收下" in only and "协议没有授权" not in only
-    assert "没有符合条件的报文" in read(clerk.get("/agency/messages/?service=%00&refused=1&service=x")).text
+    for text in (sent.id, sent.id.replace("-", "").upper(), f" {sent.id} "):
+        page = read(clerk.get("/agency/messages/", {"q": text}))
+        assert sent.id in page.text and refused.id not in page.text
+    assert refused.id in read(clerk.get(f"/agency/messages/?day={datetime.now(SHANGHAI):%Y-%m-%d}")).text
+    for nothing in (
+        "service=%00&answer=x&service=x",
+        "q=%00nothing",
+        "q=CY-0000-0000-0000",
+        "day=2001-01-01",
+        f"q={uuid7()}",
+    ):
+        assert "没有符合条件的报文" in read(clerk.get(f"/agency/messages/?{nothing}")).text, nothing
+    for odd in ("before=x", "before=٣", "before=-1", "before=9999999999999999999", "day=x", "answer=x"):
+        assert sent.id in read(clerk.get(f"/agency/messages/?{odd}")).text, odd
     assert clerk.post("/agency/messages/", {"do": "resend"}).status_code == 405
+
+
+def test_the_messages_of_a_case_are_found_by_its_reference(
+    filed: str, staff: Staff, sign_in: Callable[..., None]
+) -> None:
+    clerk, case = staff("clerk"), Case.objects.get()
+    clerk.post(f"/counter/{filed}/acts/accept/", {"expects": "1"})
+    for row in Outbox.objects.all():
+        log(logs.SENT, envelope.decode(bytes(row.envelope)))
+    number = str(Outbox.objects.get().pk)
+    assert number in read(clerk.get("/agency/messages/", {"q": case.reference})).text
+    assert number in read(clerk.get("/agency/messages/", {"q": case.reference.lower().replace("-", " ")})).text
+    stranger = Client()
+    sign_in(stranger, actions.create_staff(username="clerk-edu", password="x", agency="edu", role="clerk"))
+    assert "没有符合条件的报文" in read(stranger.get("/agency/messages/", {"q": case.reference})).text
 
 
 @pytest.mark.parametrize("address", OURS)
 def test_an_agency_without_anything_reads_that(db: None, sign_in: Callable[..., None], address: str) -> None:
-    from chuanyu.identity import actions
-
     cache.clear()
     client = Client()
     sign_in(client, actions.create_staff(username="officer-tcm", password="x", agency="sport", role="officer"))

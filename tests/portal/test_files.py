@@ -192,6 +192,13 @@ def test_an_open_page_asks_for_news_and_is_told_when_there_is_none(
         assert clerk.get(poll, **asked).status_code == 204
         judging.work()
         assert "<html" not in (news := clerk.get(poll, **asked)).content.decode() and news.status_code == 200
+        assert 'id="said"' not in news.content.decode()  # not every two seconds: once, at the end
+        assert [e.get("role") for e in page.root.all("p") if e.get("id") == "said"] == ["status"]
+    judge()
+    for address, said in (("/agency/files/", "都处理完了"), (f"/agency/files/{Upload.objects.get().pk}/", "处理完")):
+        part = "list" if address.endswith("/files/") else "state"
+        told = clerk.get(address, {"part": part}, **asked).content.decode()
+        assert re.search(rf'<p id="said" hx-swap-oob="innerHTML">[^<]*{said}', told)
 
 
 def test_the_same_file_again_says_when_it_came(clerk: Client, handed: Upload) -> None:

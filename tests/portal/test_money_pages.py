@@ -196,6 +196,11 @@ def test_a_cashier_settles_and_reverses_with_the_amounts_in_large(town: Town) ->
     case = town.priced()
     clerk = town.browser(CARE, "nhsa")
     queue = read(page(clerk, town, CARE, "/counter/cashier/"))
+    assert [e.get("role") for e in queue.root.all("p") if e.get("id") == "said"] == ["status"]
+    news = page(
+        clerk, town, CARE, "/counter/cashier/?part=line&seen=x", headers={"HX-Request": "true"}
+    ).content.decode()
+    assert '<p id="said" hx-swap-oob="innerHTML">排队有变化，现在' in news and 'role="status"' not in news
     assert "OP-1" in queue.text and "185.00" in queue.text and "收费窗口" in queue.one("title").text
     till = read(page(clerk, town, CARE, f"/counter/cashier/?case={case}"))
     button = next(e for e in till.root.all("button") if "收取个人部分并结算" in e.text)

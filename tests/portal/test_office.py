@@ -16,6 +16,7 @@ from chuanyu.cases.models import Case
 from chuanyu.core import days, divisions
 from chuanyu.delivery.queries import plan
 from chuanyu.exchange.models import Outbox
+from chuanyu.identity import actions
 from chuanyu.portal import tables
 from chuanyu.portal.office import map
 from chuanyu.watch import queries as watch
@@ -79,6 +80,41 @@ def test_a_clerk_has_no_business_here(house: None, staff: Staff) -> None:
 
 
 # ---- figures
+
+
+def test_a_late_case_leads_to_where_it_stands_without_the_person(filed: str, staff: Staff) -> None:
+    Case.objects.update(due="2025-01-10")
+    reference, where = Case.objects.get().reference, f"/office/overdue/{filed}/"
+    for role in ("office", "officer"):
+        who = staff(role)
+        assert where in [a.get("href") for a in read(who.get("/office/overdue/")).one("main").all("a")]
+        page = read(who.get(where))
+        for said in (
+            reference,
+            "企业职工基本养老保险关系转移接续",
+            "待受理",
+            "重庆市人力资源和社会保障局",
+            "2025年1月10日",
+            "超期工作日",
+        ):
+            assert said in page.text, (role, said)
+        assert "小雪" not in page.root.text
+        papers = f"/counter/{filed}/" in [a.get("href") for a in page.one("main").all("a")]
+        assert papers == (role == "officer") and (who.get(f"/counter/{filed}/").status_code == 200) == papers
+    assert staff("clerk").get(where).status_code == 403
+
+
+def test_a_case_that_is_not_late_or_not_ones_own_is_not_shown(
+    filed: str, staff: Staff, sign_in: Callable[..., None]
+) -> None:
+    where, reference = f"/office/overdue/{filed}/", Case.objects.get().reference
+    assert "已不在逾期名单里" in read(staff("office").get(where, follow=True)).root.text
+    Case.objects.update(due="2025-01-10")
+    stranger = Client()
+    sign_in(stranger, actions.create_staff(username="officer-edu", password="x", agency="edu", role="officer"))
+    assert reference not in read(stranger.get("/office/overdue/")).text
+    page = read(stranger.get(where, follow=True))
+    assert "已不在逾期名单里" in page.root.text and reference not in page.root.text
 
 
 @pytest.fixture

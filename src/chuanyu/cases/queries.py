@@ -83,10 +83,25 @@ def worklist(
     return _rows(rows.order_by(*queue.BY_DEADLINE)[start : start + limit])
 
 
-def overdue(*, limit: int = LIMIT) -> list[RowView]:
-    """The cases past their term that this node owns or filed, the oldest first."""
-    rows = Case.objects.filter(final=False, due__lt=days.today())
-    return _rows(rows.order_by("due", "since")[:limit])
+def overdue(actor: Actor, *, limit: int = LIMIT) -> list[RowView]:
+    """The cases past their term, the oldest first: for the office all that this node owns, for an officer their agency's."""
+    return _rows(_overdue(actor).order_by("due", "since")[:limit])
+
+
+def overdue_count(actor: Actor) -> int:
+    """How many they are."""
+    return _overdue(actor).count()
+
+
+def overdue_one(case: UUID, actor: Actor) -> RowView | None:
+    """One of them by its id; None for any other case."""
+    return next(iter(_rows(_overdue(actor).filter(pk=case))), None)
+
+
+def referred(reference: str, actor: Actor) -> UUID | None:
+    """The case with this reference, as people type it, among those the actor may see."""
+    found = Case.objects.filter(reference=queue.reference(reference)).first()
+    return found.pk if found is not None and actions.may_see(actor, found) else None
 
 
 def taken_in_by(case: UUID) -> str:
@@ -163,6 +178,15 @@ def foreseen(case: UUID, name: str, actor: Actor) -> Foreseen | None:
 
 
 # ---- inside
+
+
+def _overdue(actor: Actor) -> QuerySet[Case]:
+    late = {"final": False, "due__lt": days.today()}
+    if actor.node != here():
+        return Case.objects.none()
+    if "office" in actor.roles:
+        return Case.objects.filter(**late)
+    return _of_agency(actor).filter(**late) if "officer" in actor.roles else Case.objects.none()
 
 
 def _of_agency(actor: Actor) -> QuerySet[Case]:

@@ -4,6 +4,7 @@ Every column the gateway fills has a database default where one makes sense, so 
 """
 
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Now
 
 
@@ -48,6 +49,11 @@ class Outbox(models.Model):
                 name="outbox_unfinished",
                 condition=~models.Q(state__in=["sent", "dropped"]),
             ),
+            models.Index(
+                KeyTextTransform("trace", "last_error"),
+                name="outbox_trace",
+                condition=models.Q(last_error__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:
@@ -86,6 +92,10 @@ class Inbox(models.Model):
                 fields=["stream", "received", "id"],
                 name="inbox_open",
                 condition=models.Q(state__in=["new", "parked", "dead"]),
+            ),
+            models.Index(fields=["stream"], name="inbox_stream", condition=~models.Q(stream="")),
+            models.Index(
+                KeyTextTransform("trace", "error"), name="inbox_trace", condition=models.Q(error__isnull=False)
             ),
         )
 
@@ -133,6 +143,13 @@ class Log(models.Model):
         indexes = (
             models.Index(fields=["subject", "idx"], name="log_subject_idx"),
             models.Index(fields=["message"], name="log_message"),
+            models.Index(  # an agency's messages by time, for its console
+                models.Case(models.When(direction="sent", then="from_agency"), default="to_agency"),
+                "at",
+                "idx",
+                name="log_console",
+                condition=models.Q(direction__in=["sent", "received"]),
+            ),
         )
 
     def __str__(self) -> str:

@@ -16,13 +16,17 @@ from chuanyu.exchange import envelope as envelopes
 from chuanyu.exchange import register as registers
 from chuanyu.exchange.agency import compact_view as compact_view
 from chuanyu.exchange.agency import grants_of as grants_of
-from chuanyu.exchange.agency import last_messages as last_messages
 from chuanyu.exchange.agency import public_keys as public_keys
+from chuanyu.exchange.console import ANSWERS as ANSWERS
+from chuanyu.exchange.console import by_number as by_number
+from chuanyu.exchange.console import by_stream as by_stream
+from chuanyu.exchange.console import messages as messages
 from chuanyu.exchange.errors import AskRefused, Unreachable
 from chuanyu.exchange.grants import OWN_DATA, OWN_DATA_BASIS, PORTAL
 from chuanyu.exchange.models import Inbox, Outbox, RegisterEntry
 from chuanyu.exchange.own_data import Access, merged, of_rows, statement
 from chuanyu.identity import looks, vault
+from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here, peer
 from chuanyu.identity.looks import Look
 
@@ -105,16 +109,19 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     tries: int
 
 
-def dead_letters(agency: str | None = None) -> list[DeadLetter]:
-    """Every message that needs a person at this node, oldest first; only those of `agency` ("sichuan/hrss") if given."""
+def dead_letters(actor: Actor) -> list[DeadLetter]:
+    """Messages that need a person at this node, oldest first: those the actor may resend or drop, and no others."""
+    if not (actor.is_system or actor.roles & {"office", "officer"}) or actor.node != here():
+        return []
     parked = Q(state=Inbox.PARKED, received__lt=datetime.now(UTC) - PARKED_TOO_LONG)
     rows: list[tuple[str, Outbox | Inbox]] = [
         *(("sent", row) for row in Outbox.objects.filter(state=Outbox.DEAD)),
         *(("received", row) for row in Inbox.objects.filter(Q(state__in=(Inbox.REFUSED, Inbox.DEAD)) | parked)),
     ]
     letters = sorted((_letter(side, row) for side, row in rows), key=lambda letter: letter.at)
-    if agency is None:
+    if actor.is_system or "office" in actor.roles:
         return letters
+    agency = f"{here()}/{actor.agency}"
     return [one for one in letters if agency == (one.from_agency if one.side == "sent" else one.to_agency)]
 
 

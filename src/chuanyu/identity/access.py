@@ -119,6 +119,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal:pages_settle": OFFICER,
     "portal:office": OFFICE,
     "portal:overdue": OFFICER | OFFICE,
+    "portal:late": OFFICER | OFFICE,
     "portal:letters": OFFICER | OFFICE,
     "portal:scorecards": OFFICER | OFFICE,
     "portal:scorecard": OFFICER | OFFICE,

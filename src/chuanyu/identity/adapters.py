@@ -1,22 +1,54 @@
-"""What allauth asks us: no public sign-up, redirects within this origin, second factors sealed by the vault."""
+"""What allauth asks us: no public sign-up, redirects within this origin, guesses counted, second factors sealed by the vault."""
+
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
+from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from django.http import HttpRequest
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
+from chuanyu.identity import guessing
 from chuanyu.identity.access import visitor
 from chuanyu.identity.models import User
 from chuanyu.identity.vault import open_secret, seal_secret
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-ins are made by the node, never by visitors."""
+    """Sign-ins are made by the node, never by visitors; guessing at them is slow (`guessing`)."""
+
+    error_messages = {  # noqa: RUF012
+        **DefaultAccountAdapter.error_messages,
+        "too_many_login_attempts": _("登录失败次数过多，请过5分钟再试。"),
+    }
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Raises ValidationError when it is not this try's turn."""
+        super().pre_authenticate(request, **credentials)
+        if seconds := guessing.turn(request, _name(credentials)):
+            raise ValidationError(
+                _("这个用户名近来输错密码太多，要隔一会儿才能试一次。请等 %(seconds)s 秒再试。") % {"seconds": seconds}
+            )
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """A wrong password, or no such name."""
+        guessing.failed(_name(credentials))
+
+    def post_login(self, request: HttpRequest, user: User, **more: Any) -> HttpResponse:
+        """Signed in, with the second factor where there is one: this browser is known from now on."""
+        response = super().post_login(request, user, **more)
+        guessing.remember(response, user)
+        return response
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """What allauth counts a name's wrong passwords by: with the address, else anybody could shut anybody out."""
+        return f"{get_ip(request)}:{_name(credentials)}"
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
@@ -38,6 +70,10 @@ class AccountAdapter(DefaultAccountAdapter):
             except NoReverseMatch:
                 pass
         return resolve_url("/")
+
+
+def _name(credentials: dict[str, Any]) -> str:
+    return guessing.name_of(str(credentials.get("username", "")))
 
 
 class MFAAdapter(DefaultMFAAdapter):

@@ -168,8 +168,8 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1
 MFA_TOTP_ISSUER = f"川渝 {PLACE.node}"
-# a whole office may come from one address; wrong passwords are counted apart (10 a minute, 5 in five minutes a name)
-ACCOUNT_RATE_LIMITS = {"login": "240/m/ip"}
+# a whole office may come from one address; wrong passwords are counted apart: identity/guessing.py
+ACCOUNT_RATE_LIMITS = {"login": "240/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_ADAPTER = "chuanyu.identity.adapters.AccountAdapter"
 MFA_ADAPTER = "chuanyu.identity.adapters.MFAAdapter"
 MFA_FORMS = {

@@ -159,6 +159,7 @@ SECTIONS = {
     "portal:offer": "portal:me",
     "portal:workspace": "portal:worklist",
     "portal:act": "portal:worklist",
+    "portal:late": "portal:overdue",
     "portal:scorecard": "portal:scorecards",
     "portal:windows": "portal:clearing",
     "portal:window": "portal:clearing",

@@ -96,6 +96,7 @@ urlpatterns = [
     path("plan/", plan.plan, name="plan"),
     path("office/", overview.office, name="office"),
     path("office/overdue/", overview.overdue, name="overdue"),
+    path("office/overdue/<uuid:case>/", overview.late, name="late"),
     path("office/letters/", letters.letters, name="letters"),
     path("office/services/", scorecards.scorecards, name="scorecards"),
     path("office/services/<slug:key>/", scorecards.scorecard, name="scorecard"),

@@ -60,6 +60,7 @@ def _uploads(request: HttpRequest, problems: list[str], *, chosen: str = "") -> 
     context = {
         "table": sheets.uploads(shown, {s.key: queries.unit(s.key) for s in services}, several=len(services) > 1),
         "looks": looks,
+        "part": part,
         "reading": any(one.state == "reading" for one in shown),
         "older": shown[-1].id if len(found) > SHOWN else "",
         "later": before,
@@ -127,6 +128,8 @@ def upload(request: HttpRequest, id: UUID) -> HttpResponse:
     context = {
         "upload": found,
         "looks": looks,
+        "part": part,
+        "state": sheets.UPLOADS[found.state][0],
         "progress": sheets.progress(found),
         "name": service.name if service else Text(found.service, found.service),
         "by": sheets.who(found.by, staff_names([found.by])),

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,6 +22,7 @@ from chuanyu.core.text import Text
 from chuanyu.exchange import queries as exchange
 from chuanyu.exchange.grants import ATTACHMENT, BUILT_IN, OWN_DATA_BASIS, PORTALS, Grant
 from chuanyu.identity.access import actor
+from chuanyu.identity.actor import Actor
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import words
 from chuanyu.portal.agency.agency import crumbs, rooms
@@ -45,7 +48,12 @@ BASES = {
     OWN_DATA_BASIS: Text("《个人信息保护法》第45条", "Personal Information Protection Law, art. 45"),
     "consent": Text("本人同意", "The person's consent"),
 }
-SHOWN = 100  # messages of the console
+ANSWERED = {
+    "accepted": (Text("已收下", "Accepted"), "done"),
+    "refused": (Text("拒绝", "Refused"), "stop"),
+    "later": (Text("稍后再试", "Tried again later"), "ask"),
+    "none": (Text("还没有答复", "No answer yet"), "wait"),
+}
 
 
 @dataclass(frozen=True)
@@ -123,26 +131,55 @@ def levels(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def messages(request: HttpRequest) -> HttpResponse:
-    """The last messages: who, what, on which basis, and the answer. Their content stays closed."""
-    refused, service = request.GET.get("refused") == "1", word(request.GET.get("service", ""))
-    known = catalogue()
+    """Our messages: who, what, on which basis, and the answer. Their content stays closed."""
+    who, given = actor(request), request.GET
+    text = given.get("q", "").replace("\0", "").strip()[:80]
+    answer = given.get("answer", "") if given.get("answer") in exchange.ANSWERS else ""
+    service, day = word(given.get("service", "")), _day(given.get("day", ""))
+    before = given.get("before", "")
+    found = exchange.messages(
+        who, answer=answer, service=service, day=day, among=_meant(who, text) if text else None,
+        before=int(before) if before.isascii() and before.isdigit() and len(before) <= 18 else None,
+    )  # fmt: skip
     rows = [
         (one, _other(one.to_agency if one.sent else one.from_agency), service_said(one.service), action_said(one.action),
          _papers(one.service, one.fields), _bases(one.service, one.basis))
-        for one in exchange.last_messages(_key(request), refused=refused, service=service, limit=SHOWN)
+        for one in found.rows
     ]  # fmt: skip
     return _room(
         request,
         "messages",
         Text("报文", "Messages"),
         rows=rows,
-        refused=refused,
+        page=found,
+        older="before" in given,
+        text=text,
+        answer=answer,
+        answers=[(key, ANSWERED[key][0]) for key in exchange.ANSWERS],
+        answered=ANSWERED,
         service=service,
-        services=[(key, found.name) for key, found in known.items()],
+        services=[(key, known.name) for key, known in catalogue().items()],
+        day=day,
+        asked=bool(text or answer or service or day),
         link=exchange.link_state(),
-        letters=len(exchange.dead_letters(_key(request))) if "clerk" not in actor(request).roles else 0,
-        shown=SHOWN,
+        letters=len(exchange.dead_letters(who)),
     )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _meant(who: Actor, text: str) -> set[UUID]:
+    """Messages by what was typed: a number of theirs, a trace, or the reference of a case of this agency."""
+    try:
+        return exchange.by_number(UUID(text))
+    except ValueError:
+        case = cases.referred(text, who)
+    return exchange.by_stream(str(case)) if case else set()
 
 
 def _room(request: HttpRequest, name: str, title: Text, **more: Any) -> HttpResponse:

@@ -13,8 +13,7 @@ from chuanyu.clearing.files.queries import UploadView as Upload
 from chuanyu.clearing.files.standing import DifferenceView, DisputedView, PageView, ReconciledView
 from chuanyu.clearing.reasons import REASONS
 from chuanyu.core.text import Text
-from chuanyu.portal import tables, words
-from chuanyu.portal.office.clearing import said
+from chuanyu.portal import sums, tables, words
 from chuanyu.portal.tables import Cell, Column, Table
 from chuanyu.portal.templatetags.portal import short, tag
 
@@ -64,7 +63,7 @@ def uploads(found: Iterable[Upload], units: Mapping[str, str], *, several: bool)
 
 
 def _upload(one: Upload, unit: str, several: bool) -> list[Cell]:
-    about = f"{said.service(one.service)} · " if several else ""
+    about = f"{sums.service(one.service)} · " if several else ""
     name = format_html(
         '<a class="wrap-any" href="{}">{}</a><br><span class="small soft">{}{}</span>',
         reverse("portal:upload", args=[one.id]), one.name, about, words.moment(one.received),
@@ -172,13 +171,13 @@ def _page(one: PageView) -> list[Cell]:
     why = refusal(one) or one.failure
     return [
         Cell(str(one.id), html=id_),
-        said.agency(one.payer),
+        sums.agency(one.payer),
         Cell(words.say(PAGES[one.state][0]), html=format_html('{} <span class="small">{}</span>', state, why)),
         tables.number(one.rows),
         money(one.total, one.unit),
         tables.number(one.accepted) if checked else Cell("—"),
         money(one.amount if checked else None, one.unit),
-        Cell(said.period(one.period) if one.period else "—"),
+        Cell(sums.period(one.period) if one.period else "—"),
     ]
 
 
@@ -213,8 +212,8 @@ def _reconciled(one: ReconciledView) -> list[Cell]:
     ours, theirs = (format_html('<span class="reference" title="{}">{}</span>', each, each[:12]) for each in hashes)
     alike = one.sha256 == one.their_sha256
     return [
-        Cell(said.period(one.period)),
-        said.agency(one.payer),
+        Cell(sums.period(one.period)),
+        sums.agency(one.payer),
         Cell("", html=result),
         tables.number(one.rows),
         money(one.total, one.unit),
@@ -230,21 +229,21 @@ def owed(found: Iterable[DifferenceView | DisputedView]) -> list[dict[str, objec
     for one in found:
         entry: dict[str, object] = {"page": one.page, "key": one.key, "owed": one.owed, "settling": one.settling}
         if isinstance(one, DisputedView):
-            entry |= {"kind": "disputed", "amount": said.figure(one.amount, one.unit), "why": one.why}
+            entry |= {"kind": "disputed", "amount": sums.figure(one.amount, one.unit), "why": one.why}
         else:
             ours, theirs = (
-                gettext("没有") if amount is None else said.figure(amount, one.unit)
+                gettext("没有") if amount is None else sums.figure(amount, one.unit)
                 for amount in (one.ours, one.theirs)
             )
             entry |= {"kind": "differs", "ours": ours, "theirs": theirs}
-        entry["owes"] = said.figure(one.owed, one.unit)
+        entry["owes"] = sums.figure(one.owed, one.unit)
         listed.append(entry)
     return listed
 
 
 def money(amount: int | None, unit: str) -> Cell:
     """An amount; a service whose rows cost nothing has no unit."""
-    return Cell("—") if amount is None or not unit else Cell(said.figure(amount, unit))
+    return Cell("—") if amount is None or not unit else Cell(sums.figure(amount, unit))
 
 
 def who(by: str, names: Mapping[str, str]) -> str:

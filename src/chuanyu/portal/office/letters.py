@@ -17,8 +17,6 @@ from chuanyu.portal.agency.mine import action_said, service_said
 
 
 def letters(request: HttpRequest) -> HttpResponse:
-    who = actor(request)
-    mine = f"{who.node}/{who.agency}" if "officer" in who.roles else None
     if request.method == "POST":
         return _mend(request)
     context = {
@@ -30,7 +28,7 @@ def letters(request: HttpRequest) -> HttpResponse:
                 service_said(one.service),
                 action_said(one.action),
             )
-            for one in queries.dead_letters(mine)
+            for one in queries.dead_letters(actor(request))
         ],
         "link": queries.link_state(),
         "crumbs": [("", Text("未送达的消息", "Undelivered messages"))],

@@ -11,6 +11,7 @@ from chuanyu.cases import figures as standing
 from chuanyu.core.text import Text
 from chuanyu.delivery import queries as delivery
 from chuanyu.exchange import queries as exchange
+from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
 from chuanyu.portal import tables, words
 from chuanyu.portal.office import figures, map
@@ -40,7 +41,7 @@ def report(request: HttpRequest) -> HttpResponse:
         "flows": flows,
         "late": late,
         "map": SimpleLazyObject(lambda: map.of_flows(_("两地之间的往来，按县"), snapshot.flows)),
-        "letters": len(exchange.dead_letters()),
+        "letters": len(exchange.dead_letters(actor(request))),
         "notes": figures.NOTES,
         "crumbs": [("", REPORT)],
     }

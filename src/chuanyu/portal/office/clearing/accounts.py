@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from chuanyu.clearing import legs, queries, statements
 from chuanyu.core.days import SHANGHAI
 from chuanyu.core.text import Text
-from chuanyu.portal import tables
+from chuanyu.portal import sums, tables
 from chuanyu.portal.office.clearing import said, sheets
 
 ACCOUNTS = Text("账户", "Accounts")
@@ -46,14 +46,14 @@ def account(request: HttpRequest, agency: str, service: str, name: str) -> HttpR
         "account": standing,
         "title": said.account(name),
         "book": said.book(book),
-        "balance": said.figure(standing.balance, standing.unit),
-        "reserved": said.figure(standing.reserved, standing.unit),
-        "expected": said.figure(standing.expected, standing.unit),
-        "floor": "" if standing.floor is None else said.figure(standing.floor, standing.unit),
+        "balance": sums.figure(standing.balance, standing.unit),
+        "reserved": sums.figure(standing.reserved, standing.unit),
+        "expected": sums.figure(standing.expected, standing.unit),
+        "floor": "" if standing.floor is None else sums.figure(standing.floor, standing.unit),
         "at": asked,
         "moment": moment,
         "wrong": gettext("请选日期和时间。") if asked and moment is None else "",
-        "then": said.figure(statements.balance(book=book, account=name, at=moment), standing.unit) if moment else "",
+        "then": sums.figure(statements.balance(book=book, account=name, at=moment), standing.unit) if moment else "",
         "table": tables.sorted_as_asked(request, sheets.entries(page)),
         "older": f"{page.before[0].isoformat().replace('+00:00', 'Z')}~{page.before[1]}" if page.before else "",
         "later": bool(request.GET.get("before")),
@@ -105,4 +105,4 @@ def _lines(book: str, name: str) -> Iterator[str]:
         before = page.before
 
 
-_EMPTY = statements.Page(book="", account="", unit=said.MONEY, entries=(), before=None)
+_EMPTY = statements.Page(book="", account="", unit=sums.MONEY, entries=(), before=None)

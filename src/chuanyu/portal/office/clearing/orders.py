@@ -18,7 +18,7 @@ from chuanyu.identity import accounts
 from chuanyu.identity import queries as identity
 from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
-from chuanyu.portal import tables, words
+from chuanyu.portal import sums, tables, words
 from chuanyu.portal.errors import Problem
 from chuanyu.portal.office.clearing import said, sheets
 from chuanyu.portal.office.clearing.capital import capital
@@ -44,7 +44,7 @@ def _list(request: HttpRequest, problem: str = "", *, text: str = "") -> HttpRes
         "table": table,
         "unfinished": unfinished,
         "lines": [
-            (line, _said(line.problem), said.figure(line.amount, said.MONEY)) for line in queries.problems(agency=scope)
+            (line, _said(line.problem), sums.figure(line.amount, sums.MONEY)) for line in queries.problems(agency=scope)
         ],
         "columns": COLUMNS,
         "text": text,
@@ -119,16 +119,16 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
         "payer": known.get(found.payer),
         "payee": known.get(found.payee),
         "sides": [_account(request, found, found.payer, _PAYS), _account(request, found, found.payee, _GETS)],
-        "payer_name": said.agency(found.payer),
-        "payee_name": said.agency(found.payee),
-        "amount": said.figure(found.amount, found.unit),
-        "capital": capital(found.amount) if found.unit == said.MONEY else "",
-        "service": said.service(found.service),
-        "period": said.period(found.period) if found.period else "",
+        "payer_name": sums.agency(found.payer),
+        "payee_name": sums.agency(found.payee),
+        "amount": sums.figure(found.amount, found.unit),
+        "capital": capital(found.amount) if found.unit == sums.MONEY else "",
+        "service": sums.service(found.service),
+        "period": sums.period(found.period) if found.period else "",
         "state": said.order_state(found),
         "outwards": outwards,
         "lines": [
-            (line, _said(line.problem), said.figure(line.amount, found.unit)) for line in queries.bank_lines(number)
+            (line, _said(line.problem), sums.figure(line.amount, found.unit)) for line in queries.bank_lines(number)
         ],
         "answerable": said.may(request, found.payer if outwards else found.payee)
         and (found.state == "issued" if outwards else found.state != "received"),

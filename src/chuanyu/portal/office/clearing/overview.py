@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from chuanyu.clearing import queries
 from chuanyu.identity.access import visitor
 from chuanyu.identity.here import here
-from chuanyu.portal import tables
+from chuanyu.portal import sums, tables
 from chuanyu.portal.office.clearing import said, sheets
 from chuanyu.portal.office.clearing.prepayments import gauges
 from chuanyu.portal.templatetags.portal import percent, tag
@@ -36,14 +36,14 @@ def overview(request: HttpRequest) -> HttpResponse:
     paying = tables.sorted_as_asked(request, sheets.orders(orders, first=FIRST))
     if file := tables.asked_file(request, (table, paying)):
         return file
-    ours = [o for o in orders if o.state == "issued" and o.payer.startswith(f"{here()}/") and o.unit == said.MONEY]
+    ours = [o for o in orders if o.state == "issued" and o.payer.startswith(f"{here()}/") and o.unit == sums.MONEY]
     context = {
         "places": said.places(request),
         "alarms": alarms(request),
         "open": sum(window.state == "open" for window in windows),
         "closing": sum(window.state == "closing" for window in windows),
         "differences": sum(window.differences for window in windows),
-        "to_pay": said.figure(sum(order.amount for order in ours), said.MONEY),
+        "to_pay": sums.figure(sum(order.amount for order in ours), sums.MONEY),
         "to_pay_count": len(ours),
         "windows": table,
         "orders": paying,
@@ -62,16 +62,16 @@ def alarms(request: HttpRequest) -> list[Line]:
 
 
 def _line(alarm: queries.Alarm) -> Line:
-    about = {"service": said.service(alarm.service), "peer": said.agency(alarm.peer).text}
+    about = {"service": sums.service(alarm.service), "peer": sums.agency(alarm.peer).text}
     if alarm.what == "prepayment":
         text = gettext("%(service)s：与%(peer)s的预付金已用 %(share)s") % {**about, "share": percent(alarm.share)}
         return Line(said.level(alarm.level), text, reverse("portal:prepayments"))
     if alarm.what == "returns":
-        said_ = {**about, "amount": said.figure(alarm.amount, alarm.unit)}
+        said_ = {**about, "amount": sums.figure(alarm.amount, alarm.unit)}
         text = gettext("%(service)s：对%(peer)s的冲正有 %(amount)s 没能从原账户收回") % said_
-        book = f"returns/{alarm.peer}" + ("" if alarm.unit == said.MONEY else f":{alarm.unit}")
+        book = f"returns/{alarm.peer}" + ("" if alarm.unit == sums.MONEY else f":{alarm.unit}")
         address = reverse("portal:account", args=[alarm.own.partition("/")[2], alarm.service, book])
         return Line(said.level(alarm.level), text, address)
-    about |= {"period": said.period(alarm.period), "count": str(alarm.count)}
+    about |= {"period": sums.period(alarm.period), "count": str(alarm.count)}
     text = gettext("%(service)s：%(period)s与%(peer)s有 %(count)s 笔差异没有处理") % about
     return Line(tag("stop", said.DIFFERENT), text, reverse("portal:window", args=[alarm.window]) + "#h-differences")

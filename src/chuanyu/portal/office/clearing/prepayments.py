@@ -19,7 +19,7 @@ from chuanyu.core.catalogue import catalogue
 from chuanyu.core.money import Money, MoneyError
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
-from chuanyu.portal import tables, words
+from chuanyu.portal import sums, tables, words
 from chuanyu.portal.errors import Problem
 from chuanyu.portal.office.clearing import said
 from chuanyu.portal.tables import Cell, Chart, Column, Table
@@ -115,13 +115,13 @@ def gauges(scope: str | None) -> list[Meter]:
     return [
         Meter(
             gauge=one,
-            own=said.agency(one.own),
-            peer=said.agency(one.peer),
-            service=said.service(one.service),
-            opening=said.figure(one.opening, one.unit),
-            used=said.figure(one.used, one.unit),
-            reserved=said.figure(one.reserved, one.unit) if one.reserved else "",
-            balance=said.figure(one.balance, one.unit),
+            own=sums.agency(one.own),
+            peer=sums.agency(one.peer),
+            service=sums.service(one.service),
+            opening=sums.figure(one.opening, one.unit),
+            used=sums.figure(one.used, one.unit),
+            reserved=sums.figure(one.reserved, one.unit) if one.reserved else "",
+            balance=sums.figure(one.balance, one.unit),
             share=percent(one.share),
             value=f"{min(max(one.share, 0), 1):.4f}",
             tag=said.level(one.level),
@@ -140,8 +140,8 @@ def _rule(request: HttpRequest, one: opening.Opening, typed: Form | None) -> Rul
         columns=(Column("month", _("月份")), Column("amount", _("我方应付（元）"), "num")),
         rows=[
             [
-                Cell(said.period(month.period), month.period),
-                Cell(gettext("没有双方签字的清算期")) if month.amount is None else said.money(month.amount, one.unit),
+                Cell(sums.period(month.period), month.period),
+                Cell(gettext("没有双方签字的清算期")) if month.amount is None else sums.money(month.amount, one.unit),
             ]
             for month in one.months
         ],
@@ -152,14 +152,14 @@ def _rule(request: HttpRequest, one: opening.Opening, typed: Form | None) -> Rul
     assert posting.prepayment is not None
     return Rule(
         opening=one,
-        name=said.service(one.service),
-        peer=said.agency(one.payee),
+        name=sums.service(one.service),
+        peer=sums.agency(one.payee),
         months=tables.sorted_as_asked(request, table),
-        total=said.figure(one.total, one.unit),
-        amount="" if one.amount is None else said.figure(one.amount, one.unit),
-        now=said.figure(one.now, one.unit),
-        lacks=said.figure(one.lacks, one.unit),
-        missing=comma.join(said.period(month) for month in one.missing),
+        total=sums.figure(one.total, one.unit),
+        amount="" if one.amount is None else sums.figure(one.amount, one.unit),
+        now=sums.figure(one.now, one.unit),
+        lacks=sums.figure(one.lacks, one.unit),
+        missing=comma.join(sums.period(month) for month in one.missing),
         title=catalogue()[one.service].rules[posting.prepayment.rule].title,
         used=one.used,
         parameters=used(one.used, catalogue()[one.service]),
@@ -203,8 +203,8 @@ def _deeds(scope: str | None) -> Table:
             [
                 Cell(words.moment(deed.at), deed.at),
                 Cell(_did(deed)),
-                Cell(f"{said.service(deed.service)} · {said.nameless(deed.account)}"),
-                said.money(deed.amount or None, deed.unit),
+                Cell(f"{sums.service(deed.service)} · {said.nameless(deed.account)}"),
+                sums.money(deed.amount or None, deed.unit),
                 Cell(deed.by),
                 Cell(deed.why),
             ]
@@ -247,7 +247,7 @@ def _by_hand(request: HttpRequest) -> HttpResponse:
         else:
             byhand.prepay(**asked, amount=given, actor=actor(request), why=why)
             text = gettext("已交记账 %(amount)s 元；基金够付就划出，结果见下面的记录。")
-        messages.success(request, text % {"amount": said.figure(given.fen, one.unit)})
+        messages.success(request, text % {"amount": sums.figure(given.fen, one.unit)})
     except LookupError:
         raise Http404 from None
     except ClearingError as error:
@@ -260,7 +260,7 @@ def _open(request: HttpRequest) -> HttpResponse:
     try:
         made = actions.prepay_by_rule(**asked, actor=actor(request))
         text = gettext("已按规则补入 %(amount)s，记账后对方会收到通知。")
-        messages.success(request, text % {"amount": said.figure(made.amount, made.unit)})
+        messages.success(request, text % {"amount": sums.figure(made.amount, made.unit)})
     except LookupError:
         raise Http404 from None
     except ClearingError as error:

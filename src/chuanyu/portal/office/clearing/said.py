@@ -1,26 +1,21 @@
-"""Money and its papers in words: amounts, accounts, states, dates. What every page of clearing says the same way."""
-
-from decimal import Decimal
+"""The papers of clearing in words: accounts, states, dates. What every page of clearing says the same way."""
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from chuanyu.clearing import actions, legs, periods, queries, titles
+from chuanyu.clearing import actions, legs, queries, titles
 from chuanyu.clearing.timetable import Term
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.text import Text
 from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
 from chuanyu.identity.queries import agency_name
-from chuanyu.portal import words
-from chuanyu.portal.tables import Cell
-from chuanyu.portal.templatetags.portal import sign, tag
+from chuanyu.portal import sums, words
+from chuanyu.portal.templatetags.portal import tag
 
 CLEARING = Text("清算", "Clearing")
-MONEY = "CNY"
 PLACES = (
     ("portal:clearing", Text("概况", "Overview")),
     ("portal:windows", Text("清算期", "Windows")),
@@ -125,40 +120,9 @@ def crumbs(*last: tuple[str, Text]) -> list[tuple[str, Text]]:
     return [(reverse("portal:clearing"), CLEARING), *last]
 
 
-def figure(amount: int, unit: str) -> str:
-    """1234567890 fen → "12,345,678.90"; other units as whole numbers with their name."""
-    if unit == MONEY:
-        return f"{Decimal(amount) / 100:,.2f}"
-    return f"{amount:,} {gettext('积分') if unit == 'points' else gettext('件') if unit == 'items' else unit}"
-
-
-def money(amount: int | None, unit: str = MONEY) -> Cell:
-    """An amount of a table: right-aligned, sorted and drawn by its value; only money is drawn."""
-    if amount is None:
-        return Cell("—")
-    return Cell(figure(amount, unit), Decimal(amount).scaleb(-2) if unit == MONEY else None)
-
-
-def period(name: str) -> str:
-    """ "2025-03" → 2025年3月; "2025-03-05" → 2025年3月5日."""
-    last = periods.last_day(name)
-    return words.month(last) if periods.kind_of(name) == "month" else words.day(last)
-
-
-def service(key: str) -> str:
-    found = catalogue().get(key)
-    return words.say(found.name) if found else key
-
-
 def window(found: queries.Window) -> str:
     """2025年3月 · 跨省异地就医直接结算."""
-    return f"{period(found.period)} · {service(found.service)}"
-
-
-def agency(key: str) -> Cell:
-    """An agency with its province's sign."""
-    name = words.say(agency_name(key))
-    return Cell(name, name, html=format_html("{} {}", sign(key.partition("/")[0]), name))
+    return f"{sums.period(found.period)} · {sums.service(found.service)}"
 
 
 def account(name: str) -> str:
@@ -215,4 +179,4 @@ def nameless(name: str) -> str:
 def book(name: str) -> str:
     """ "nhsa/medical_settlement" → 跨省异地就医直接结算 · 重庆市医疗保障局."""
     code, _, key = name.partition("/")
-    return f"{service(key)} · {words.say(agency_name(f'{here()}/{code}'))}"
+    return f"{sums.service(key)} · {words.say(agency_name(f'{here()}/{code}'))}"

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chuanyu.cases.steps import reference
 from chuanyu.clearing import queries, sheet, statements
-from chuanyu.portal import tables, words
+from chuanyu.portal import sums, tables, words
 from chuanyu.portal.office.clearing import said
 from chuanyu.portal.tables import Cell, Chart, Column, Table
 from chuanyu.portal.templatetags.portal import short
@@ -47,11 +47,11 @@ def _window(window: queries.Window) -> list[Cell]:
     state = said.state(window)
     return [
         Cell(said.window(window), window.period, href=reverse("portal:window", args=[window.id])),
-        said.agency(window.peer),
+        sums.agency(window.peer),
         Cell(words.say(said.STATES[window.state][0]), list(said.STATES).index(window.state), html=state, rank=True),
-        said.money(out, window.unit),
+        sums.money(out, window.unit),
         tables.number(out_count),
-        said.money(back, window.unit),
+        sums.money(back, window.unit),
         tables.number(back_count),
         tables.day(window.closes),
     ]
@@ -81,17 +81,17 @@ def orders(found: Iterable[queries.Order], *, first: int = FIRST) -> Table:
 def _order(order: queries.Order) -> list[Cell]:
     return [
         Cell(order.number, order.number, href=reverse("portal:order", args=[order.number])),
-        said.agency(order.payer),
-        said.agency(order.payee),
-        said.money(order.amount, order.unit),
+        sums.agency(order.payer),
+        sums.agency(order.payee),
+        sums.money(order.amount, order.unit),
         Cell(
             words.say(said.ORDERS[order.state][0]),
             list(said.ORDERS).index(order.state),
             html=said.order_state(order),
             rank=True,
         ),
-        tables.text(said.service(order.service)),
-        Cell(said.period(order.period) if order.period else "—", order.period or None),
+        tables.text(sums.service(order.service)),
+        Cell(sums.period(order.period) if order.period else "—", order.period or None),
         Cell(words.day(order.issued), order.issued),
     ]
 
@@ -125,7 +125,7 @@ def _transfer(row: sheet.Row, unit: str, cases: bool) -> list[Cell]:
         tables.text(kind),
         tables.text(said.account(row.debit)),
         tables.text(said.account(row.credit)),
-        said.money(row.amount, unit),
+        sums.money(row.amount, unit),
         _case(row, cases),
     ]
 
@@ -173,9 +173,9 @@ def _account(account: queries.Account) -> list[Cell]:
     return [
         tables.text(said.book(account.book)),
         Cell(label, label, href=href),
-        said.money(account.balance, account.unit),
-        said.money(account.reserved, account.unit),
-        said.money(account.expected, account.unit),
+        sums.money(account.balance, account.unit),
+        sums.money(account.reserved, account.unit),
+        sums.money(account.expected, account.unit),
         tables.number(account.entries),
     ]
 
@@ -204,8 +204,8 @@ def entries(page: statements.Page) -> Table:
                 tables.text(said.nameless(entry.other)),
                 tables.text(said.code(entry.code, page.book)),
                 Cell(str(entry.transfer), str(entry.transfer), html=_id(entry.transfer)),
-                said.money(entry.amount, page.unit),
-                said.money(entry.after, page.unit),
+                sums.money(entry.amount, page.unit),
+                sums.money(entry.after, page.unit),
             ]
             for entry in page.entries
         ],

@@ -19,7 +19,7 @@ from chuanyu.clearing.actions import ClearingError
 from chuanyu.core.text import Text
 from chuanyu.exchange.errors import ExchangeError
 from chuanyu.identity.access import actor
-from chuanyu.portal import tables, words
+from chuanyu.portal import sums, tables, words
 from chuanyu.portal.errors import Problem
 from chuanyu.portal.office.clearing import said, sheets
 from chuanyu.portal.tables import Cell, Column, Table
@@ -65,7 +65,7 @@ def windows(request: HttpRequest) -> HttpResponse:
     """All of them, by service and whether they are finished."""
     scope, chosen = said.scope(request), request.GET.get("service", "")
     every = queries.windows(agency=scope)
-    services = {window.service: said.service(window.service) for window in every}
+    services = {window.service: sums.service(window.service) for window in every}
     unfinished = request.GET.get("which") != "all"
     shown = [w for w in every if chosen in ("", w.service) and not (unfinished and w.state == "reconciled")]
     table = tables.sorted_as_asked(request, sheets.windows(shown))
@@ -141,10 +141,10 @@ def _page(request: HttpRequest, found: sheet.Sheet, *, wrong: str = "") -> HttpR
     context = {
         "window": window,
         "sheet": found,
-        "own": said.agency(window.own),
-        "peer": said.agency(window.peer),
-        "service": said.service(window.service),
-        "period": said.period(window.period),
+        "own": sums.agency(window.own),
+        "peer": sums.agency(window.peer),
+        "service": sums.service(window.service),
+        "period": sums.period(window.period),
         "state": said.state(window),
         "cycle": said.CYCLES[window.cycle],
         "stages": _stages(window),
@@ -168,7 +168,7 @@ def _page(request: HttpRequest, found: sheet.Sheet, *, wrong: str = "") -> HttpR
         "no_reason": no_reason,
         "problems": [Problem(f"note-{wrong}", no_reason)] if wrong else [],
         "crumbs": said.crumbs(
-            (reverse("portal:windows"), WINDOWS), ("", Text(said.period(window.period), said.period(window.period)))
+            (reverse("portal:windows"), WINDOWS), ("", Text(sums.period(window.period), sums.period(window.period)))
         ),
     }
     return render(request, "portal/office/clearing/window.html", context, status=422 if wrong else 200)
@@ -207,13 +207,13 @@ def _statement(found: sheet.Sheet) -> Table:
     for ours in found.ours.paid:
         other = theirs.get((ours.payer, ours.payee))
         rows.append([
-            said.agency(ours.payer),
-            said.agency(ours.payee),
+            sums.agency(ours.payer),
+            sums.agency(ours.payee),
             tables.number(ours.count),
-            said.money(ours.sum, window.unit),
+            sums.money(ours.sum, window.unit),
             _hash(ours.sha256),
             tables.number(other.count) if other else Cell("—"),
-            said.money(other.sum if other else None, window.unit),
+            sums.money(other.sum if other else None, window.unit),
             _hash(other.sha256) if other else Cell("—"),
             _same(ours, other),
         ])  # fmt: skip
@@ -260,8 +260,8 @@ def _net(found: sheet.Sheet) -> dict[str, Any]:
     window = found.window
     net = paid.get(window.own, 0) - paid.get(window.peer, 0)
     return {
-        "payer": said.agency(window.own if net >= 0 else window.peer),
-        "amount": said.figure(abs(net), window.unit),
+        "payer": sums.agency(window.own if net >= 0 else window.peer),
+        "amount": sums.figure(abs(net), window.unit),
         "gross": window.cycle == "gross",
     }
 
@@ -269,12 +269,12 @@ def _net(found: sheet.Sheet) -> dict[str, Any]:
 def _difference(line: queries.Difference, window: queries.Window, payable: set[int]) -> Difference:
     missing = gettext("没有这一笔")
     ours, theirs = (
-        missing if amount is None else said.figure(amount, window.unit) for amount in (line.ours, line.theirs)
+        missing if amount is None else sums.figure(amount, window.unit) for amount in (line.ours, line.theirs)
     )
     open_ = line.resolved is None
     return Difference(
         line=line,
-        payer=said.agency(window.peer if line.mirror else window.own).text,
+        payer=sums.agency(window.peer if line.mirror else window.own).text,
         ours=ours,
         theirs=theirs,
         how=words.say(Text("调整中", "Being adjusted") if open_ and line.by else said.HOW[line.how]),
