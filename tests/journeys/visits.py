@@ -103,7 +103,6 @@ NO_PAGES = {
     "mfa_deactivate_totp": "only there for a resident with a second factor: tests/identity",
     "portal:large_text": "a switch",
     "portal:facts": "a step; leads back to the form",
-    "portal:discard": "a step",
     "portal:my_file": "a step",
     "portal:withdraw_consent": "a step",
     "portal:delegation": "a step",
