@@ -259,7 +259,7 @@ def consent_and_withdraw(resident: Person) -> None:
     page.click("text=撤回同意")
     resident.sees("已撤回")
     resident.open("/services/pension_transfer/apply/")
-    page.click("text=删除草稿，重新开始")
+    page.click("main form.form button:has-text('删除草稿')")
     resident.sees("草稿已删除")
 
 

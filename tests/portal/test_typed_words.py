@@ -240,6 +240,19 @@ def test_what_is_typed_for_the_applicant_stays_when_they_have_gone(clerk: Client
     assert since(clerk, f"/counter/{filed}/") == "2025-02-03"
 
 
+def test_an_application_sent_from_one_tab_and_changed_in_another_is_not_said_to_be_what_was_sent(
+    resident: Client,
+) -> None:
+    tabs = []
+    for day in ("2025-02-03", "2024-11-30"):
+        resident.post(APPLY, hidden(read(resident.get(APPLY))) | {SINCE: day, "go": "check"})
+        tabs.append(hidden(read(resident.get(f"{APPLY}check/"))))
+    for tab in (tabs[0], tabs[0]):  # by double click
+        assert "先前已经交过" not in read(resident.post(f"{APPLY}check/", tab, follow=True)).text
+    assert "先前已经交过" in read(resident.post(f"{APPLY}check/", tabs[1], follow=True)).text
+    assert Case.objects.count() == 1 and since(resident) == "2024-11-30"
+
+
 # ---- for whom it was typed
 
 

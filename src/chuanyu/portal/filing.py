@@ -16,10 +16,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from chuanyu.cases import actions
+from chuanyu.cases import actions, queries
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import Acted
-from chuanyu.core.documents import FieldError, fields
+from chuanyu.core.documents import FieldError, decode, encode, fields
 from chuanyu.core.ids import uuid7
 from chuanyu.core.service import DocumentSpec, Service
 from chuanyu.core.text import Text
@@ -138,6 +138,7 @@ def _send(request: HttpRequest, filing: Filing) -> Acted | HttpResponse:
     draft: dict[str, Any] = {"typed": typed, "request_id": request.POST.get("request_id", "")}
     if errors:
         return _form(request, filing, draft, errors)
+    begun = _kept(filing)
     try:
         done = actions.start(
             service=filing.service.key,
@@ -153,7 +154,18 @@ def _send(request: HttpRequest, filing: Filing) -> Acted | HttpResponse:
     except ValueError:  # the id in the form was tampered with
         return redirect(filing.form)
     drafts.drop(filing.who, person=filing.person, service=filing.service.key)
+    if begun is None and not _is_filed(
+        filing, done, documents
+    ):  # sent from another tab before, and changed in this one
+        _keep(filing, draft | {"request_id": str(uuid7()), "ready": False})
+        messages.warning(request, gettext("这份申请先前已经交过，后来改动的内容没有交上去，存为草稿了。"))
     return done
+
+
+def _is_filed(filing: Filing, done: Acted, documents: Mapping[str, Any]) -> bool:
+    """Whether the case holds just what was sent."""
+    held = {view.name: view.body for view in queries.view(done.case, filing.who).documents}
+    return all(held.get(spec.name) == encode(decode(spec.cls, documents[spec.name])) for spec in filing.asked)
 
 
 def _form(

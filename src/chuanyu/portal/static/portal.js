@@ -43,12 +43,13 @@
       const mine = request.then(() => { if (under === mine) under = undefined; });
       return (under = mine);
     };
-    form.addEventListener("input", () => {
+    const soon = (milliseconds) => {
       sent = false;
       clearTimeout(timer);
-      timer = setTimeout(keep, 1500);
-    });
-    form.addEventListener("change", () => keep());
+      timer = setTimeout(keep, milliseconds);
+    };
+    form.addEventListener("input", () => soon(1500));
+    form.addEventListener("change", () => soon(200)); // a field was left; not before the button that was pressed is heard
     document.addEventListener("visibilitychange", () => document.hidden && keep(true));
     window.addEventListener("pagehide", () => keep(true));
     const leave = () => { // it is sent itself
