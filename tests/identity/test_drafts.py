@@ -37,10 +37,25 @@ def test_kept_changed_listed_and_dropped(who: Actor) -> None:
     assert drafts.read(who, person=person(who), service="pension_transfer") is None
     assert drafts.keep(who, person=person(who), service="pension_transfer", content=CONTENT)
     assert drafts.keep(who, person=person(who), service="pension_transfer", content=CONTENT | {"ready": True})
-    assert drafts.read(who, person=person(who), service="pension_transfer") == CONTENT | {"ready": True}
+    kept = drafts.read(who, person=person(who), service="pension_transfer")
+    assert kept and kept.content == CONTENT | {"ready": True} and kept.changed <= timezone.now()
     assert [one.service for one in drafts.of(who, person=person(who))] == ["pension_transfer"]
     drafts.drop(who, person=person(who), service="pension_transfer")
     assert Draft.objects.count() == 0
+
+
+def test_what_is_typed_for_a_step_is_of_that_step_of_that_case(who: Actor) -> None:
+    one, two = uuid4(), uuid4()
+    for case, act in ((one, "accept"), (one, "send_back"), (two, "accept")):
+        drafts.keep(who, person=person(who), service=drafts.of_step(case, act), content={"note": f"{case} {act}"})
+    found = drafts.of_case(who, person=person(who), case=one)
+    assert {act: kept.content["note"] for act, kept in found.items()} == {
+        "accept": f"{one} accept",
+        "send_back": f"{one} send_back",
+    }
+    drafts.drop_case(who, person=person(who), case=one)
+    assert not drafts.of_case(who, person=person(who), case=one)
+    assert list(drafts.of_case(who, person=person(who), case=two)) == ["accept"]
 
 
 def test_what_was_typed_is_not_in_the_database(who: Actor) -> None:
@@ -82,7 +97,8 @@ def test_a_new_vault_key_reseals_drafts(who: Actor) -> None:
     try:
         vault.add_key(home())
         assert drafts.reseal() == 1 and drafts.reseal() == 0
-        assert drafts.read(who, person=person(who), service="pension_transfer") == CONTENT
+        kept_on = drafts.read(who, person=person(who), service="pension_transfer")
+        assert kept_on and kept_on.content == CONTENT
     finally:
         (home() / "keys" / "vault.key").write_text(kept)
 

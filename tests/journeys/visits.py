@@ -104,7 +104,6 @@ NO_PAGES = {
     "mfa_deactivate_totp": "only there for a resident with a second factor: tests/identity",
     "portal:large_text": "a switch",
     "portal:facts": "a step; leads back to the form",
-    "portal:discard": "a step",
     "portal:my_file": "a step",
     "portal:withdraw_consent": "a step",
     "portal:delegation": "a step",
@@ -265,7 +264,7 @@ def consent_and_withdraw(resident: Person) -> None:
     page.click("text=撤回同意")
     resident.sees("已撤回")
     resident.open("/services/pension_transfer/apply/")
-    page.click("text=删除草稿，重新开始")
+    page.click("main form.form button:has-text('删除草稿')")
     resident.sees("草稿已删除")
 
 

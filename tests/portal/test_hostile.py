@@ -161,7 +161,7 @@ def test_a_draft_is_of_one_who_types_for_one_person(resident: Client, mandate: D
     whom = {"visit": mandate.pk.hex}
     daughter.post(address, whom | {"application-employed_since": "2024-01-01", "go": "check"})
     assert Draft.objects.count() == 2
-    daughter.post(f"{address}discard/", whom)
+    daughter.post(address, whom | {"drop": "list"})
     assert read(resident.get(address)).fields["application-employed_since"].get("value") == "2025-02-03"
     assert "2025" not in str(bytes(Draft.objects.get().sealed))
     daughter.post("/delegates/act/", {})  # for herself again
@@ -200,8 +200,8 @@ def test_a_form_left_open_is_not_filed_for_whom_one_acts_now(daughter: Client, m
     daughter.post("/delegates/act/", mother if begun == "mother" else {})
     tab = opened(daughter)
     daughter.post("/delegates/act/", {} if begun == "mother" else mother)  # in another tab
-    for page in (f"{address}check/", address, f"{address}discard/"):
-        answer = daughter.post(page, tab | {"go": "check"}, follow=True)
+    for page, go in ((f"{address}check/", "go"), (address, "go"), (address, "drop")):
+        answer = daughter.post(page, tab | {go: "check"}, follow=True)
         assert "没有办" in read(answer).text and answer.redirect_chain[-1][0] == "/delegates/", page
     assert not Case.objects.exists() and Draft.objects.count() == 1
     daughter.post("/delegates/act/", mother if begun == "mother" else {})  # back again, nothing is lost
@@ -369,7 +369,7 @@ def test_no_post_passes_without_its_token(resident: Client) -> None:
 
 
 def test_what_changes_something_is_not_asked_by_get(resident: Client, filed: str) -> None:
-    steps = ["portal:large_text", "portal:facts", "portal:discard", "portal:my_file", "portal:withdraw_consent",
+    steps = ["portal:large_text", "portal:facts", "portal:my_file", "portal:withdraw_consent",
              "portal:delegation", "portal:act_for"]  # fmt: skip
     known = addresses()
     assert {name: resident.get(known[name]).status_code for name in steps} == dict.fromkeys(steps, 405)

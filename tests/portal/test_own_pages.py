@@ -173,7 +173,7 @@ def test_a_draft_outlives_the_session_and_is_deleted_with_the_filing(resident: C
 
 def test_a_draft_can_be_thrown_away(resident: Client) -> None:
     resident.post(APPLY, {"application-employed_since": "2025-02-03", "go": "check"})
-    page = read(resident.post("/services/pension_transfer/apply/discard/", follow=True))
+    page = read(resident.post(APPLY, {"drop": "list"}, follow=True))
     assert "草稿已删除" in page.text and not Draft.objects.exists()
     assert read(resident.get(APPLY)).fields["application-employed_since"].get("value") == ""
 
@@ -329,7 +329,7 @@ def test_what_this_node_lacks_is_fetched_on_consent_and_shown_with_its_origin(
 def test_a_consent_that_stands_is_not_asked_again(mover: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_facts, "fetch", lambda person, consent: {"household": "511602"})
     agree(mover)
-    mover.post(f"{APPLY}discard/")
+    mover.post(APPLY, {"drop": "form"})
     assert "您已同意调取" in read(mover.get(APPLY)).text
     mover.post(f"{APPLY}facts/")
     assert Consent.objects.count() == 1 and Consent.objects.get().used == 2

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from chuanyu.cases import declarations, errors, evidence, requests, steps, store
 from chuanyu.cases.errors import CaseError
-from chuanyu.cases.models import Case, Event
+from chuanyu.cases.models import Attachment, Case, Event
 from chuanyu.cases.replay import (
     MIGRATED,
     NOWHERE,
@@ -184,11 +184,36 @@ def attach(*, case: UUID, actor: Actor, filename: str, content: bytes) -> UUID:
         raise CaseError("closed", errors.CLOSED)
     if found.files >= FILES:
         raise CaseError("too_many", errors.TOO_MANY)
-    attachment = evidence.attachment(found, content, filename=filename, by=steps.by_of(actor), node=here())
+    attachment = evidence.attachment(
+        found, content, filename=filename, by=steps.by_of(actor), actor=actor.id, node=here()
+    )
     attachment.save(force_insert=True)
     found.files += 1
     found.save(update_fields=["files"])
     return attachment.pk
+
+
+@transaction.atomic
+def detach(*, case: UUID, actor: Actor, attachment: UUID) -> None:
+    """Take back a file that `actor` added, as long as no event carries its hash.
+
+    Its bytes go; the row says what was there, whose it was and when it went.
+    """
+    found = _locked(case)
+    row = Attachment.objects.defer("content").filter(pk=attachment, case=found, removed=None).first()
+    if row is None or not may_see(actor, found):
+        raise CaseError("not_found", errors.NOT_FOUND)
+    if not may_detach(actor, row):
+        raise CaseError("sealed", errors.SEALED)
+    row.content, row.removed = b"", days.now()
+    row.save(update_fields=["content", "removed"])
+    found.files -= 1
+    found.save(update_fields=["files"])
+
+
+def may_detach(actor: Actor, file: Attachment) -> bool:
+    """True for who added the file, until the next event seals its hash."""
+    return file.sequence is None and file.node == here() and file.actor == actor.id
 
 
 # ---- what follows

@@ -35,6 +35,10 @@ DOCUMENTS = Text("有些内容需要修改，请看下面标出的地方。", "S
 NOT_NEEDED = Text("这一步不需要这份材料。", "This step does not take this document.")
 MISSING_DOCUMENT = Text("缺少这份材料。", "This document is missing.")
 TOO_LARGE = Text("附件不能超过 2 MB。", "An attachment may not be larger than 2 MB.")
+SEALED = Text(
+    "这个文件不能移除：后面的步骤已经用到它，或者不是您添加的。",
+    "This file cannot be removed: a later step rests on it, or somebody else added it.",
+)
 TOO_MANY = Text("一个办件最多 20 个附件。", "A case can have at most 20 attachments.")
 NOT_ALLOWED_TYPE = Text("附件只接受 PDF、PNG、JPEG。", "Attachments must be PDF, PNG or JPEG.")
 CLOSED = Text("办件已经结束，不能再改动。", "The case is closed and can no longer change.")

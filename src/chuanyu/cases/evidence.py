@@ -160,7 +160,7 @@ def term(declared: Declared, name: str, *, day: date, node: str) -> int:
     return days_
 
 
-def attachment(case: Case, content: bytes, *, filename: str, by: str, node: str) -> Attachment:
+def attachment(case: Case, content: bytes, *, filename: str, by: str, actor: str, node: str) -> Attachment:
     """A file checked by what it is, not by what it says it is."""
     kind = media_type(content)
     if kind is None:
@@ -176,6 +176,7 @@ def attachment(case: Case, content: bytes, *, filename: str, by: str, node: str)
         sha256=hashlib.sha256(content).hexdigest(),
         content=content,
         by=by,
+        actor=actor,
         node=node,
         at=days.now(),
     )

@@ -129,9 +129,16 @@ class Attachment(models.Model):
     sha256 = models.CharField(max_length=64)
     content = models.BinaryField()
     by = models.CharField(max_length=64)
+    actor = models.CharField(
+        max_length=160, blank=True, default="", db_default="", help_text="who added it, at this node"
+    )
     node = models.CharField(max_length=16)
     at = models.DateTimeField()
     sequence = models.PositiveIntegerField(null=True, help_text="of the event that sealed its hash")
+    removed = models.DateTimeField(
+        null=True,
+        help_text="when who added it took it back, before any event: its bytes are gone, that it was there is not",
+    )
     shipped = models.BooleanField(default=False)
 
     def __str__(self) -> str:

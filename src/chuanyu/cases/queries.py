@@ -123,7 +123,7 @@ def state_title(case: Case) -> Text:
 
 def attachment(id_: UUID, actor: Actor) -> Attachment:
     """A file, for someone who may see its case."""
-    found = Attachment.objects.select_related("case").filter(pk=id_).first()
+    found = Attachment.objects.select_related("case").filter(pk=id_, removed=None).first()
     if found is None or not actions.may_see(actor, found.case):
         raise CaseError("not_found", errors.NOT_FOUND)
     return found

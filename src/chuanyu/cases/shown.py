@@ -102,7 +102,10 @@ def whole(case: Case, actor: Actor) -> CaseView:
         head=case.head,
         declaration=case.declaration_id,
         documents=_documents(case, declared, taken),
-        attachments=tuple(_attachment(a) for a in Attachment.objects.filter(case=case).defer("content").order_by("at"))
+        attachments=tuple(
+            _attachment(a, actor)
+            for a in Attachment.objects.filter(case=case, removed=None).defer("content").order_by("at")
+        )
         if case.files
         else (),
         steps=tuple(
@@ -145,7 +148,7 @@ def _handed_in(declared: Declared, name: str, step: Step) -> str:
     return COUNTER if step.by == "staff" and spec and spec.by == "applicant" else step.by
 
 
-def _attachment(row: Attachment) -> AttachmentView:
+def _attachment(row: Attachment, actor: Actor) -> AttachmentView:
     return AttachmentView(
         id=row.pk,
         filename=row.filename,
@@ -156,6 +159,7 @@ def _attachment(row: Attachment) -> AttachmentView:
         node=row.node,
         at=row.at,
         here=True,
+        removable=actions.may_detach(actor, row),
     )
 
 

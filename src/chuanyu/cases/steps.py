@@ -56,7 +56,7 @@ def take(
         used |= read
     target = target_of(act, outcome)
     assert target is not None
-    loose = list(Attachment.objects.filter(case=case, node=here(), sequence=None)) if case.files else []
+    loose = list(Attachment.objects.filter(case=case, node=here(), sequence=None, removed=None)) if case.files else []
     step = Step(
         case=str(case.pk),
         sequence=case.sequence + 1,

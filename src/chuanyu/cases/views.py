@@ -32,6 +32,7 @@ class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     at: datetime
     here: bool  # the bytes are at this node (they cross with the next hand-over)
+    removable: bool  # the viewer added it, and no step rests on it yet
 
 
 class TransferView(msgspec.Struct, frozen=True, kw_only=True):

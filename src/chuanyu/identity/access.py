@@ -77,7 +77,6 @@ ACCESS: dict[str, frozenset[str]] = {
     "portal:my_file": RESIDENT,
     "portal:accesses": RESIDENT,
     "portal:facts": RESIDENT,
-    "portal:discard": RESIDENT,
     "portal:me": RESIDENT,
     "portal:messages": RESIDENT,
     "portal:papers": RESIDENT,

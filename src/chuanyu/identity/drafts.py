@@ -1,6 +1,7 @@
-"""What somebody has begun to fill in, kept over sign-out: sealed, one per person who types, person it is for and service.
+"""What somebody has begun to fill in, kept over sign-out: sealed, one per person who types, person it is for and form.
 
-A draft is nobody's evidence. It goes when it is filed or thrown away, and by itself thirty days after the last change.
+A form is named in `service`: by the key of the service applied for, or for a step of a case by `of_step`. A draft is
+nobody's evidence. It goes when it is filed or thrown away, and by itself thirty days after the last change.
 """
 
 from datetime import datetime, timedelta
@@ -20,19 +21,33 @@ LIMIT = 200_000  # bytes of a draft; what is longer is not kept, only sent
 
 
 class DraftView(msgspec.Struct, frozen=True, kw_only=True):
-    """A draft in a list: for which service, ."""
+    """A draft in a list: of which form, and when it was last changed."""
 
     service: str
     changed: datetime
 
 
-def read(who: Actor, *, person: UUID, service: str) -> dict[str, Any] | None:
+class Kept(msgspec.Struct, frozen=True):
+    """A draft opened: plain data as it was kept, and when."""
+
+    content: dict[str, Any]
+    changed: datetime
+
+
+def of_step(case: UUID, act: str = "") -> str:
+    """The form of a step of a case; without `act`, how all of the case begin."""
+    return f"{case.hex}/{act}"
+
+
+def read(who: Actor, *, person: UUID, service: str) -> Kept | None:
     """What `who` has typed for `person`; None if there is nothing, or it is too old."""
-    row = _of(who, person).filter(service=service, changed__gte=timezone.now() - KEPT).first()
-    if row is None:
-        return None
-    plain: dict[str, Any] = msgspec.json.decode(vault.open_bytes(bytes(row.sealed), about=row.pk.bytes))
-    return plain
+    return next((_opened(row) for row in _young(who, person).filter(service=service)), None)
+
+
+def of_case(who: Actor, *, person: UUID, case: UUID) -> dict[str, Kept]:
+    """What `who` has typed for the steps of a case, by act."""
+    rows = _young(who, person).filter(service__startswith=of_step(case))
+    return {row.service.partition("/")[2]: _opened(row) for row in rows}
 
 
 def keep(who: Actor, *, person: UUID, service: str, content: dict[str, Any]) -> bool:
@@ -57,9 +72,14 @@ def drop(who: Actor, *, person: UUID, service: str) -> None:
     _of(who, person).filter(service=service).delete()
 
 
+def drop_case(who: Actor, *, person: UUID, case: UUID) -> None:
+    """Throw away what `who` has typed for the steps of a case."""
+    _of(who, person).filter(service__startswith=of_step(case)).delete()
+
+
 def of(who: Actor, *, person: UUID) -> list[DraftView]:
     """What `who` has begun for `person`, the latest first."""
-    rows = _of(who, person).filter(changed__gte=timezone.now() - KEPT).order_by("-changed")
+    rows = _young(who, person).order_by("-changed")
     return [DraftView(service=row.service, changed=row.changed) for row in rows.defer("sealed")]
 
 
@@ -80,6 +100,15 @@ def reseal() -> int:
                 row.save(update_fields=["sealed"])
                 count += 1
     return count
+
+
+def _opened(row: Draft) -> Kept:
+    plain = msgspec.json.decode(vault.open_bytes(bytes(row.sealed), about=row.pk.bytes))
+    return Kept(plain, row.changed)
+
+
+def _young(who: Actor, person: UUID) -> Any:
+    return _of(who, person).filter(changed__gte=timezone.now() - KEPT)
 
 
 def _of(who: Actor, person: UUID) -> Any:

@@ -27,6 +27,7 @@ WHILE_LOCKED = frozenset(
     {"account_lock", "account_alive", "account_logout", "set_language", "portal:large_text", "health"}
 )
 POLL = "poll"  # in the address of all that a page fetches on its own: hx-trigger="every …" goes with `poll=1`
+KEEP = "keep"  # in the address a page sends a half-filled form to on its own, to be kept as a draft: `keep=1`
 
 
 def check(request: HttpRequest, page: str, *, verified: bool) -> None:
@@ -43,7 +44,7 @@ def check(request: HttpRequest, page: str, *, verified: bool) -> None:
             _end(request, _("您较长时间没有操作，系统已自动退出，请重新登录。"))
     elif _idle(request, now) >= limit(user):
         if user.kind == User.Kind.RESIDENT:
-            _end(request, _("您较长时间没有操作，为了安全已自动退出。点过“继续”的内容还在，请重新登录。"))
+            _end(request, _("您较长时间没有操作，为了安全已自动退出。填了一半的内容还在，请重新登录。"))
         elif verified:
             lock(request)
         else:
@@ -93,6 +94,8 @@ def limit(user: object) -> int:
 
 def _by_itself(request: HttpRequest, page: str) -> bool:
     """What a page asked on its own. `account_alive` counts when posted: a key was pressed, or a finger was there."""
+    if request.method == "POST":
+        return KEEP in request.GET
     return request.method in ("GET", "HEAD") and (page == "account_alive" or POLL in request.GET)
 
 

@@ -11,6 +11,8 @@ import msgspec
 from django.http import HttpRequest
 
 _SLOT = "at_the_counter"
+_GONE = "gone_from_the_counter"  # whose the last visits of this session were, the latest first: [visit, person]
+_MOST = 8
 
 
 class Present(msgspec.Struct, frozen=True):
@@ -24,13 +26,23 @@ class Present(msgspec.Struct, frozen=True):
 def receive(request: HttpRequest, person: UUID, *, purpose: str) -> None:
     """From now on this person stands at the signed-in clerk's counter, in place of any other. Found again they stay."""
     before = present(request)
-    visit = before.visit if before and before.person == person else secrets.token_urlsafe(12)
+    stays = before is not None and before.person == person
+    if not stays:
+        let_go(request)
+    visit = before.visit if before and stays else secrets.token_urlsafe(12)
     request.session[_SLOT] = {"person": str(person), "purpose": purpose, "visit": visit}
 
 
 def let_go(request: HttpRequest) -> None:
-    """Nobody stands there any more."""
+    """Nobody stands there any more. Whose visit it was is still known, for what was typed for them and comes late."""
+    if (held := present(request)) is not None:
+        request.session[_GONE] = [[held.visit, str(held.person)], *request.session.get(_GONE, [])][:_MOST]
     request.session.pop(_SLOT, None)
+
+
+def whose(request: HttpRequest, visit: str) -> UUID | None:
+    """For whom a form made for `visit` was made; None where this session knows of no such visit."""
+    return next((UUID(person) for known, person in request.session.get(_GONE, []) if visit and known == visit), None)
 
 
 def present(request: HttpRequest) -> Present | None:

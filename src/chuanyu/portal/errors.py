@@ -29,7 +29,10 @@ CONFLICTS = {"moved_on", "duplicate", "no_such_step", "closed", "posting", "alre
 OTHERS = {"not_yours": 403, "not_found": 404, "too_often": 429}
 
 
-def refused(request: HttpRequest, error: CaseError, *, back: str) -> HttpResponse:
-    """An action said no: its sentence, the first case when this is a duplicate, and the way back."""
+def refused(request: HttpRequest, error: CaseError, *, back: str, **more: object) -> HttpResponse:
+    """An action said no: its sentence, the first case when this is a duplicate, and the way back.
+
+    `more`: what the page says besides, such as `unsent` with its `case` and `to` (parts/unsent.html).
+    """
     status = 409 if error.code in CONFLICTS else OTHERS.get(error.code, 422)
-    return render(request, "portal/refused.html", {"error": error, "back": back}, status=status)
+    return render(request, "portal/refused.html", {"error": error, "back": back, **more}, status=status)

@@ -1,7 +1,8 @@
 """Applying, at either door: one form from the service's documents, a page to check the answers, then it is sent.
 
-The draft is kept (identity.drafts) until it is sent, thrown away or a month old. It carries the request id: sending
-twice, by double click or by going back, makes one case. The check page carries all it sends, so that it can be sent again.
+The draft is kept (identity.drafts) while one types, until it is sent, thrown away or a month old. It carries the request
+id: sending twice, by double click or by going back, makes one case. The check page carries all it sends, so that it can be
+sent again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,19 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 
-from chuanyu.cases import actions
+from chuanyu.cases import actions, queries
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import Acted
-from chuanyu.core.documents import FieldError, fields
+from chuanyu.core.documents import FieldError, decode, encode, fields
 from chuanyu.core.ids import uuid7
 from chuanyu.core.service import DocumentSpec, Service
 from chuanyu.core.text import Text
 from chuanyu.identity import drafts
 from chuanyu.identity.actor import Actor
+from chuanyu.identity.locking import KEEP
 from chuanyu.portal import forms, objecting, papers, words
 from chuanyu.portal.errors import problems, refused
 from chuanyu.portal.known import Known, elsewhere, known
@@ -51,24 +55,48 @@ class Filing:
 
 
 def form_page(request: HttpRequest, filing: Filing) -> HttpResponse:
-    """The form. Adding or removing a row keeps what was typed and comes back; a whole form goes on to be checked."""
-    draft = _draft(request, filing)
+    """The form. Adding or removing a row keeps what was typed and comes back; a whole form goes on to be checked.
+
+    The page keeps what is typed by itself (`?keep=1`, answered with 204); `drop` throws the draft away.
+    """
     if request.method != "POST":
-        return _form(request, filing, draft if "ready" in draft or "fetched" in draft else _filled(filing, draft))
-    typed = _sent(request, filing)
+        return _form(request, filing, _begun(request, filing))
+    if dropped := request.POST.get("drop"):
+        drafts.drop(filing.who, person=filing.person, service=filing.service.key)
+        messages.success(request, gettext("草稿已删除。"))
+        return redirect("portal:me" if dropped == "list" else filing.form)
     add, remove = request.POST.get("add", ""), request.POST.get("remove", "")
     if add or remove:
         changed: dict[str, str] = {}
         for spec in filing.asked:
-            changed |= forms.change_rows(spec.cls, typed, spec.name, add=add, remove=remove)
-        _keep(filing, draft | {"typed": changed, "ready": False})
+            changed |= forms.change_rows(spec.cls, _sent(request, filing), spec.name, add=add, remove=remove)
+        _keep(filing, _draft(request, filing) | {"typed": changed, "ready": False})
         return HttpResponseRedirect(f"{filing.form}#{add or remove.rpartition('-')[0]}")
+    draft, errors = keep(request, filing)
+    if KEEP in request.GET:
+        return answer(not _too_long(errors))
+    return _form(request, filing, draft, errors) if errors else redirect(filing.check)
+
+
+def keep(request: HttpRequest, filing: Filing) -> tuple[dict[str, Any], list[FieldError]]:
+    """Keep what was sent as the draft of whom it is for. Returns the draft and what is wrong with it."""
+    typed = _sent(request, filing)
     tidy = {key: value for spec in filing.asked for key, value in forms.tidy(spec.cls, typed, spec.name).items()}
     _, errors = _read(filing, tidy)
-    draft |= {"typed": tidy, "ready": not errors}
+    draft = _draft(request, filing) | {"typed": tidy, "ready": not errors}
     if not _keep(filing, draft):
         errors.append(FieldError("", TOO_LONG))
-    return _form(request, filing, draft, errors) if errors else redirect(filing.check)
+    return draft, errors
+
+
+def keep_late(request: HttpRequest, filing: Filing) -> bool:
+    """Keep what came for somebody who is not the one here now. True also where nothing was typed."""
+    return not _sent(request, filing) or not _too_long(keep(request, filing)[1])
+
+
+def answer(done: bool) -> HttpResponse:
+    """To a page that keeps a form by itself."""
+    return HttpResponse(status=204 if done else 409)
 
 
 def fetch(filing: Filing, request: HttpRequest, facts: Mapping[str, Any], *, source: str) -> None:
@@ -110,6 +138,7 @@ def _send(request: HttpRequest, filing: Filing) -> Acted | HttpResponse:
     draft: dict[str, Any] = {"typed": typed, "request_id": request.POST.get("request_id", "")}
     if errors:
         return _form(request, filing, draft, errors)
+    begun = _kept(filing)
     try:
         done = actions.start(
             service=filing.service.key,
@@ -125,7 +154,18 @@ def _send(request: HttpRequest, filing: Filing) -> Acted | HttpResponse:
     except ValueError:  # the id in the form was tampered with
         return redirect(filing.form)
     drafts.drop(filing.who, person=filing.person, service=filing.service.key)
+    if begun is None and not _is_filed(
+        filing, done, documents
+    ):  # sent from another tab before, and changed in this one
+        _keep(filing, draft | {"request_id": str(uuid7()), "ready": False})
+        messages.warning(request, gettext("这份申请先前已经交过，后来改动的内容没有交上去，存为草稿了。"))
     return done
+
+
+def _is_filed(filing: Filing, done: Acted, documents: Mapping[str, Any]) -> bool:
+    """Whether the case holds just what was sent."""
+    held = {view.name: view.body for view in queries.view(done.case, filing.who).documents}
+    return all(held.get(spec.name) == encode(decode(spec.cls, documents[spec.name])) for spec in filing.asked)
 
 
 def _form(
@@ -140,7 +180,7 @@ def _form(
         "problems": problems(found),
         "known": has,
         "elsewhere": elsewhere(filing.who, filing.service, has, draft.get("fetched")),
-        "begun": "ready" in draft or "fetched" in draft,
+        "kept": kept.changed if (kept := _kept(filing)) else None,
     }
     return render(request, "portal/filing/form.html", context, status=422 if found else 200)
 
@@ -160,17 +200,28 @@ def _known(filing: Filing) -> Known:
 
 def _draft(request: HttpRequest, filing: Filing) -> dict[str, Any]:
     """What was kept; else a fresh one, with what the address already says (?opinion-reference=…)."""
-    kept = drafts.read(filing.who, person=filing.person, service=filing.service.key)
-    return kept or {"request_id": str(uuid7()), "typed": _named(filing, request.GET)}
+    found = _kept(filing)
+    return found.content if found else {"request_id": str(uuid7()), "typed": _named(filing, request.GET)}
 
 
-def _filled(filing: Filing, draft: dict[str, Any]) -> dict[str, Any]:
-    """A fresh form with what this node knows of the person; the address may say otherwise."""
+def _begun(request: HttpRequest, filing: Filing) -> dict[str, Any]:
+    """What was kept; else a fresh form with what this node knows of the person. The address may say otherwise."""
+    draft = _draft(request, filing)
+    if _kept(filing):
+        return draft
     facts, typed = _known(filing).facts, dict[str, str]()
     for spec in filing.asked:
         plain = {f.name: facts[f.name] for f in fields(spec.cls) if facts.get(f.name) is not None}
         typed |= forms.typed_of(spec.cls, plain, spec.name)
     return draft | {"typed": typed | draft["typed"]}
+
+
+def _kept(filing: Filing) -> drafts.Kept | None:
+    return drafts.read(filing.who, person=filing.person, service=filing.service.key)
+
+
+def _too_long(errors: Iterable[FieldError]) -> bool:
+    return any(error.message == TOO_LONG for error in errors)
 
 
 def _keep(filing: Filing, draft: dict[str, Any]) -> bool:

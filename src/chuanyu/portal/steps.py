@@ -1,13 +1,19 @@
-"""Taking a step, as both doors do it: the documents it takes as a form, the sentence, what the person saw."""
+"""Taking a step, as both doors do it: the documents it takes as a form, the sentence, what the person saw.
+
+What is typed for a step is kept while one types (identity.drafts), for that step of that case as it stood. When the case has
+moved on it fills no form any more; it is shown as `Unsent`, to be copied, until it is thrown away or a step is taken.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from chuanyu.cases import actions
@@ -18,7 +24,9 @@ from chuanyu.core.documents import FieldError, fields
 from chuanyu.core.ids import uuid7
 from chuanyu.core.service import DocumentSpec, Service
 from chuanyu.core.text import Text
+from chuanyu.identity import drafts
 from chuanyu.identity.access import actor
+from chuanyu.identity.drafts import Kept
 from chuanyu.portal import forms, papers
 from chuanyu.portal.errors import Problem, problems, refused
 from chuanyu.portal.words import say
@@ -48,6 +56,7 @@ class Asked:
     request_id: UUID = field(default_factory=uuid7)
     editing: bool = False
     wrong: tuple[str, ...] = ()  # what is ticked as to be mended, where the step sends the case back
+    kept: datetime | None = None  # when the draft it shows was kept
 
     @property
     def sheets(self) -> list[tuple[Text, list[forms.Entry]]]:
@@ -76,12 +85,23 @@ class Asked:
         return replace(self, errors=error.fields)
 
 
+@dataclass(frozen=True)
+class Unsent:
+    """What was typed for a step that the case has left behind, to be read and copied."""
+
+    act: str
+    title: Text
+    note: str
+    papers: list[tuple[Text, list[papers.Line]]]
+    kept: datetime
+
+
 def asked(request: HttpRequest, case: CaseView, act: ActView) -> Asked:
-    """The form of a step: as it stands in the case at first, then as typed, read and judged."""
+    """The form of a step: as it stands in the case at first, or as a draft has it; then as typed, read and judged."""
     service = catalogue().get(case.service)
     specs = [service.documents[name] for name in act.takes] if service else []
     if request.method != "POST":
-        return blank(case, act)
+        return begun(case, act, written(request, case).get(act.name))
     typed = _typed(request.POST, specs)
     add, remove = request.POST.get("add", ""), request.POST.get("remove", "")
     basis = Asked(
@@ -137,6 +157,77 @@ def blank(case: CaseView, act: ActView) -> Asked:
     return Asked(act, specs, _held(case, specs), expects=case.sequence)
 
 
+def begun(case: CaseView, act: ActView, draft: Kept | None) -> Asked:
+    """The form of a step with what was typed for it while the case stood where it stands."""
+    form = blank(case, act)
+    if draft is None or draft.content["expects"] != case.sequence:
+        return form
+    content = draft.content
+    return replace(
+        form, typed=content["typed"], note=content["note"], wrong=tuple(content["wrong"]), kept=draft.changed
+    )
+
+
+def written(request: HttpRequest, case: CaseView) -> dict[str, Kept]:
+    """What who is here has typed for the steps of a case, by act."""
+    return drafts.of_case(actor(request), person=case.person, case=case.id)
+
+
+def unsent(case: CaseView, found: Mapping[str, Kept]) -> list[Unsent]:
+    """Of what was written, that for which the case has moved on since."""
+    service = catalogue().get(case.service)
+    specs, titles = service.documents if service else {}, _titles(service)
+    return [
+        Unsent(act, titles.get(act, Text(act, act)), draft.content["note"], _lines(specs, draft.content), draft.changed)
+        for act, draft in found.items()
+        if draft.content["expects"] != case.sequence
+    ]
+
+
+def keep(request: HttpRequest, case: CaseView, act: str, *, expects: int | None = None) -> bool:
+    """Keep what was sent for a step of the case. `expects`: where the case stands for whom it is to be shown to again.
+
+    False where there is no such step, or it is too long.
+    """
+    service = catalogue().get(case.service)
+    if service is None or act not in _titles(service):
+        return False
+    content = {
+        "typed": _typed(request.POST, list(service.documents.values())),
+        "note": request.POST.get("note", "").strip(),
+        "wrong": request.POST.getlist("wrong"),
+        "expects": _number(request.POST.get("expects", "")) if expects is None else expects,
+    }
+    return drafts.keep(actor(request), person=case.person, service=drafts.of_step(case.id, act), content=content)
+
+
+def kept(request: HttpRequest, case: CaseView, form: Asked) -> Asked:
+    """The form that is shown again, with what was sent kept as its draft."""
+    return replace(form, kept=timezone.now() if keep(request, case, form.act.name) else None)
+
+
+def drop(request: HttpRequest, case: CaseView, act: str = "") -> None:
+    """Throw away what was typed for a step; without `act`, for any of the case: one was taken."""
+    if act:
+        drafts.drop(actor(request), person=case.person, service=drafts.of_step(case.id, act))
+    else:
+        drafts.drop_case(actor(request), person=case.person, case=case.id)
+
+
+def late(request: HttpRequest, case: CaseView, act: str) -> bool:
+    """The case has moved on since the form was opened, or its step is none now: what was typed is kept.
+
+    It fills the form anew where the step is still to be taken, else it is `unsent`. Not kept: what was done by the same
+    form already. Returns whether the case has moved on; where it has not, it is said that the words are kept.
+    """
+    sent = _number(request.POST.get("expects", ""))
+    offered = act in {each.name for each in case.acts}
+    stays = not _was_done(request, case, act) and keep(request, case, act, expects=case.sequence if offered else sent)
+    if sent == case.sequence and stays:
+        messages.info(request, gettext("您填的内容已存为草稿，能办这一步的时候会再显示。"))
+    return sent != case.sequence and bool(case.steps)
+
+
 def papers_of(case: CaseView, service: Service | None) -> list[Paper]:
     """The documents of a case with the words of their class."""
     specs = service.documents if service else {}
@@ -146,8 +237,15 @@ def papers_of(case: CaseView, service: Service | None) -> list[Paper]:
     ]
 
 
-def add_file(request: HttpRequest, case: UUID, *, back: str) -> HttpResponse:
-    """Add what was uploaded to the case; what is wrong with it is said on the page it came from."""
+def change_files(request: HttpRequest, case: UUID, *, back: str) -> HttpResponse:
+    """Add what was uploaded to the case, or take the file `remove` back; what is wrong is said on the page it came from."""
+    if removed := request.POST.get("remove"):
+        try:
+            actions.detach(case=case, actor=actor(request), attachment=_uuid(removed))
+        except CaseError as error:
+            return refused(request, error, back=back)
+        messages.success(request, gettext("文件已移除。"))
+        return redirect(back)
     upload = request.FILES.get("file")
     if upload is None:
         messages.error(request, gettext("请先选择一个文件。"))
@@ -178,6 +276,35 @@ def _held(case: CaseView, specs: list[DocumentSpec]) -> dict[str, str]:
 def _typed(sent: Mapping[str, Any], specs: list[DocumentSpec]) -> dict[str, str]:
     names = tuple(f"{spec.name}-" for spec in specs)
     return {key: str(value) for key, value in sent.items() if names and key.startswith(names)}
+
+
+def _was_done(request: HttpRequest, case: CaseView, act: str) -> bool:
+    """The same form came twice: the last step is this one, with these words and papers. So is one without any."""
+    service = catalogue().get(case.service)
+    specs = list(service.documents.values()) if service else []
+    typed = {key: value for key, value in _typed(request.POST, specs).items() if value.strip()}
+    note, last = request.POST.get("note", "").strip(), case.steps[-1] if case.steps else None
+    if not typed and not note and not request.POST.getlist("wrong"):
+        return True
+    same = last is not None and last.act == act and last.note.endswith(note)
+    return same and all(_held(case, specs).get(key) == value for key, value in typed.items())
+
+
+def _titles(service: Service | None) -> dict[str, Text]:
+    """Every step of a service's procedure by its name."""
+    procedure = service.procedure if service else None
+    states = procedure.states.values() if procedure else ()
+    return {name: act.title for state in states for name, act in state.does.items()}
+
+
+def _lines(specs: Mapping[str, DocumentSpec], content: dict[str, Any]) -> list[tuple[Text, list[papers.Line]]]:
+    """The papers of a draft as they are read."""
+    found = []
+    for name, spec in specs.items():
+        plain, _ = forms.read(spec.cls, content["typed"], name)
+        if any(key.startswith(f"{name}-") for key in content["typed"]):
+            found.append((papers.title(spec, name), papers.lines(spec.cls, plain)))
+    return found
 
 
 def _number(text: str) -> int:

@@ -37,7 +37,6 @@ urlpatterns = [
     path("services/<slug:key>/eligible/", eligible.eligible, name="eligible"),
     path("services/<slug:key>/apply/", apply.apply, name="apply"),
     path("services/<slug:key>/apply/facts/", apply.facts, name="facts"),
-    path("services/<slug:key>/apply/discard/", apply.discard, name="discard"),
     path("services/<slug:key>/apply/check/", apply.check, name="check"),
     path("cases/", cases.my_cases, name="my_cases"),
     path("cases/<uuid:case>/", cases.tracker, name="tracker"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,9 +18,10 @@ from chuanyu.core.documents import Division, Document, FieldError, Meta, Title
 from chuanyu.core.numbers import NumberError, person_number
 from chuanyu.core.service import Service
 from chuanyu.core.text import Text
-from chuanyu.identity import finding, presence, vault
+from chuanyu.identity import drafts, finding, presence, vault
 from chuanyu.identity.access import actor
 from chuanyu.identity.actor import Actor
+from chuanyu.identity.locking import KEEP
 from chuanyu.identity.presence import Present
 from chuanyu.portal import filing, forms, purposes
 from chuanyu.portal.errors import Problem, problems
@@ -78,21 +80,17 @@ def person(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def apply(request: HttpRequest, key: str) -> HttpResponse:
     held = presence.present(request)
-    if held is None:
-        return _nobody(request)
-    if _left_over(request, held):
-        return _somebody_else(request)
-    return filing.form_page(request, _filing(request, key, held))
+    if held is None or _left_over(request, held):
+        return _late(request, held, key)
+    return filing.form_page(request, _filing(request, key, held.person, held.visit))
 
 
 @require_http_methods(["GET", "POST"])
 def check(request: HttpRequest, key: str) -> HttpResponse:
     held = presence.present(request)
-    if held is None:
-        return _nobody(request)
-    if _left_over(request, held):
-        return _somebody_else(request)
-    done = filing.check_page(request, _filing(request, key, held))
+    if held is None or _left_over(request, held):
+        return _late(request, held, key)
+    done = filing.check_page(request, _filing(request, key, held.person, held.visit))
     if not isinstance(done, Acted):
         return done
     messages.success(request, gettext("已提交，办件编号 %(case)s。请打印回执交给申请人。") % {"case": done.reference})
@@ -138,19 +136,26 @@ def _enrol(request: HttpRequest) -> HttpResponse:
 
 def _correct(request: HttpRequest) -> HttpResponse:
     """Mend name or household from the papers on the desk; only where that is what the person came for."""
-    held = presence.present(request)
+    held, who = presence.present(request), actor(request)
+    whose = held.person if held and not _left_over(request, held) else _whose(request)
+    typed = {name: value for name, value in _typed(request.POST).items() if name.startswith(f"{RECORD}-")}
+    kept = whose is not None and drafts.keep(who, person=whose, service=Purpose.correct, content={"typed": typed})
+    if KEEP in request.GET:
+        return filing.answer(kept)
     if held is None or held.purpose != Purpose.correct:
-        return _nobody(request)
-    if _left_over(request, held):
-        return _somebody_else(request)
-    typed = _typed(request.POST)
+        return _gone(request, None, kept=kept)
+    if held.person != whose:
+        return _gone(request, held, kept=kept)
+    if "drop" in request.POST:
+        drafts.drop(who, person=held.person, service=Purpose.correct)
+        return redirect("portal:person")
     record, wrong = forms.read(Record, typed, RECORD)
     if wrong:
         return _here(request, held, typed, wrong)
-    who = actor(request)
     changed = vault.amend(
         held.person, name=record["name"], household=record.get("household"), by=who.id, purpose=held.purpose
     )
+    drafts.drop(who, person=held.person, service=Purpose.correct)
     messages.success(request, gettext("已更正。") if changed else gettext("与登记的一致，没有改动。"))
     return redirect("portal:person")
 
@@ -190,7 +195,8 @@ def _here(
     wrong: list[Problem] = problems(errors or [])
     mends = held.purpose == Purpose.correct
     rows = queries.worklist(who, person=held.person, open_only=False)
-    begun = typed if typed is not None else {f"{RECORD}-name": shown.name}
+    kept = drafts.read(who, person=held.person, service=Purpose.correct) if mends else None
+    begun = typed or (kept.content["typed"] if kept else {f"{RECORD}-name": shown.name})
     context = {
         "known": shown,
         "visit": held.visit,
@@ -198,6 +204,7 @@ def _here(
         "rows": rows,
         "total": len(rows),
         "services": _services(who),
+        "kept": kept.changed if kept else None,
         "record": forms.entries(Record, begun, RECORD, errors or []) if mends else [],
         "problems": wrong,
         "crumbs": [("", COUNTER)],
@@ -205,18 +212,34 @@ def _here(
     return render(request, "portal/counter/person.html", context, status=422 if wrong else 200)
 
 
-def _nobody(request: HttpRequest) -> HttpResponse:
-    messages.info(request, gettext("窗口前现在没有申请人，请先查找。填了一半的申请还在，找到本人后接着填。"))
-    return redirect("portal:person")
-
-
 def _left_over(request: HttpRequest, held: Present) -> bool:
     """A form made for another visit than this one: it stayed open in another tab, or was gone back to."""
     return request.method == "POST" and request.POST.get("visit", "") != held.visit
 
 
-def _somebody_else(request: HttpRequest) -> HttpResponse:
-    messages.warning(request, gettext("那一页是刚才那位申请人的，没有办。现在窗口前的是这位。"))
+def _whose(request: HttpRequest) -> UUID | None:
+    return presence.whose(request, request.POST.get("visit", ""))
+
+
+def _late(request: HttpRequest, held: Present | None, key: str) -> HttpResponse:
+    """Nobody is there, or not the one the form was made for: what was typed becomes the draft of that one, or it is said."""
+    whose = _whose(request)
+    kept = whose is not None and "drop" not in request.POST and filing.keep_late(request, _filing(request, key, whose))
+    return filing.answer(kept) if KEEP in request.GET else _gone(request, held, kept=kept)
+
+
+def _gone(request: HttpRequest, held: Present | None, *, kept: bool) -> HttpResponse:
+    if held is None and (kept or request.method != "POST"):
+        messages.info(request, gettext("窗口前现在没有申请人，请先查找。填了一半的申请还在，找到本人后接着填。"))
+    elif held is None:
+        messages.warning(request, gettext("窗口前现在没有申请人，那一页填的没有存下来。请先查找，再重新填。"))
+    elif kept:
+        messages.warning(
+            request,
+            gettext("那一页是刚才那位申请人的，没有办；填的已存为那位的草稿，找到本人后接着填。现在窗口前的是这位。"),
+        )
+    else:
+        messages.warning(request, gettext("那一页是刚才那位申请人的，没有办，也没有存下来。现在窗口前的是这位。"))
     return redirect("portal:person")
 
 
@@ -243,7 +266,7 @@ def _services(who: Actor) -> list[Service]:
     ]
 
 
-def _filing(request: HttpRequest, key: str, held: Present) -> filing.Filing:
+def _filing(request: HttpRequest, key: str, person: UUID, visit: str = "") -> filing.Filing:
     who = actor(request)
     service = next((service for service in _services(who) if service.key == key), None)
     if service is None:
@@ -252,10 +275,10 @@ def _filing(request: HttpRequest, key: str, held: Present) -> filing.Filing:
     return filing.Filing(
         service=service,
         who=who,
-        person=held.person,
+        person=person,
         form=reverse("portal:person_apply", args=[key]),
         check=reverse("portal:person_check", args=[key]),
         leave=back,
-        visit=held.visit,
+        visit=visit,
         crumbs=((back, COUNTER), (reverse("portal:guide", args=[key]), service.name)),
     )

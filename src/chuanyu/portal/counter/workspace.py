@@ -21,6 +21,7 @@ from chuanyu.exchange import queries as exchange
 from chuanyu.identity.access import actor
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.here import here
+from chuanyu.identity.locking import KEEP
 from chuanyu.identity.queries import agency_name
 from chuanyu.portal import papers, river, steps, words
 from chuanyu.portal.counter import queue
@@ -73,11 +74,18 @@ def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     back = reverse("portal:workspace", args=[case])
     if request.method != "POST":
         return redirect(back)
+    if KEEP in request.GET:
+        return HttpResponse(status=204 if steps.keep(request, found, name) else 409)
+    if "drop" in request.POST:
+        steps.drop(request, found, name)
+        messages.success(request, gettext("草稿已删除。"))
+        return redirect(back)
     chosen = next((each for each in found.acts if each.name == name), None)
     if chosen is None:
-        return _overtaken(request, found) or refused(request, CaseError("no_such_step", NO_SUCH_STEP), back=back)
+        return _late(request, found, name, CaseError("no_such_step", NO_SUCH_STEP))
     asked = steps.asked(request, found, chosen)
     if asked.editing or asked.problems:
+        asked = steps.kept(request, found, asked)
         return _page(request, found, asked, status=200 if asked.editing else 422)
     after = _following(request, found)
     try:
@@ -92,10 +100,9 @@ def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
         )
     except CaseError as error:
         if error.fields:
-            return _page(request, found, asked.with_errors(error), status=422)
-        if error.code in ("moved_on", "closed"):
-            return _overtaken(request, _seen(request, case)) or refused(request, error, back=back)
-        return refused(request, error, back=back)
+            return _page(request, found, steps.kept(request, found, asked.with_errors(error)), status=422)
+        return _late(request, _seen(request, case), name, error)
+    steps.drop(request, found)
     said = {"act": words.say(chosen.title), "case": found.reference}
     if done.request:
         messages.info(request, gettext("%(case)s：“%(act)s”已提出，由持有办件的一方办理。") % said)
@@ -107,34 +114,42 @@ def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     return HttpResponseRedirect(f"{back}?next={after}" if after else back)
 
 
-def _overtaken(request: HttpRequest, now: CaseView) -> HttpResponse | None:
-    """Somebody took a step since this page was opened, or the same form came twice: what was done, and the case as it is.
+def _late(request: HttpRequest, now: CaseView, name: str, error: CaseError) -> HttpResponse:
+    """The step was not taken; what was typed for it is kept.
 
-    None when nothing has happened since: then the step is simply none of this state's.
+    Where somebody took one since this page was opened, or the same form came twice: what was done, and the case as it is.
     """
-    expects = request.POST.get("expects", "")
-    if expects == str(now.sequence) or not now.steps:
-        return None
+    if not steps.late(request, now, name):
+        unsent = steps.unsent(now, steps.written(request, now))
+        back = reverse("portal:workspace", args=[now.id])
+        return refused(request, error, back=back, unsent=unsent, case=now, to="portal:act")
     last = now.steps[-1]
     said = {"time": words.moment(last.at), "act": words.say(last.title)}
     messages.warning(
         request, gettext("这个办件在 %(time)s 已经办了“%(act)s”。您这一步没有重复办理，下面是现在的情况。") % said
     )
-    return _page(request, now, None, status=409, written=request.POST.get("note", "").strip())
+    return _page(request, now, None, status=409)
 
 
 @require_POST
 def file(request: HttpRequest, case: UUID) -> HttpResponse:
-    return steps.add_file(request, case, back=reverse("portal:workspace", args=[case]))
+    return steps.change_files(request, case, back=reverse("portal:workspace", args=[case]))
 
 
-def _page(
-    request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, status: int = 200, written: str = ""
-) -> HttpResponse:
+def _page(request: HttpRequest, case: CaseView, typed: steps.Asked | None, *, status: int = 200) -> HttpResponse:
     service = catalogue().get(case.service)
-    who = actor(request)
+    who, written = actor(request), steps.written(request, case)
     sheets, explained = steps.papers_of(case, service), {*bills.names(case), *bills.told(case)}
-    desks = [_desk(request, case, service, each, typed) for each in case.acts]
+    desks = [
+        _desk(
+            request,
+            case,
+            service,
+            each,
+            typed if typed and typed.act.name == each.name else steps.begun(case, each, written.get(each.name)),
+        )
+        for each in case.acts
+    ]
     context = {
         "case": case,
         "service": service,
@@ -145,7 +160,7 @@ def _page(
         "bills": bills.bills(case),
         "known": known(case.person, service=case.service, who=who, trace=str(case.id)),
         "desks": [desk for desk in desks if not desk.stands_in],
-        "written": written,  # a sentence that was not sent, for the clerk to keep
+        "unsent": steps.unsent(case, written),
         "stand_ins": [desk for desk in desks if desk.stands_in],
         "problems": typed.problems if typed else [],
         "link": exchange.link_state() if case.queued else None,
@@ -159,10 +174,7 @@ def _page(
     return render(request, "portal/counter/workspace.html", context, status=status)
 
 
-def _desk(
-    request: HttpRequest, case: CaseView, service: Service | None, act: ActView, typed: steps.Asked | None
-) -> Desk:
-    asked = typed if typed and typed.act.name == act.name else steps.blank(case, act)
+def _desk(request: HttpRequest, case: CaseView, service: Service | None, act: ActView, asked: steps.Asked) -> Desk:
     procedure = service.procedure if service else None
     declared = procedure.states.get(case.state) if procedure else None
     graph = declared.does.get(act.name) if declared else None

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,13 +13,15 @@ from chuanyu.cases import queries
 from chuanyu.cases.errors import CaseError
 from chuanyu.cases.views import Acted
 from chuanyu.core.catalogue import catalogue
+from chuanyu.core.service import Service
 from chuanyu.core.text import Text
 from chuanyu.exchange import known_facts
 from chuanyu.exchange.actions import NotGranted
 from chuanyu.exchange.errors import AskRefused, Unreachable
-from chuanyu.identity import consents, drafts
+from chuanyu.identity import consents, delegations
 from chuanyu.identity.access import actor
 from chuanyu.identity.actor import Actor
+from chuanyu.identity.locking import KEEP
 from chuanyu.portal import filing
 from chuanyu.portal.known import PERIODS, Elsewhere, elsewhere, known, names
 
@@ -38,18 +39,6 @@ def check(request: HttpRequest, key: str) -> HttpResponse:
         return found
     done = filing.check_page(request, found)
     return redirect("portal:sent", done.case) if isinstance(done, Acted) else done
-
-
-@require_POST
-def discard(request: HttpRequest, key: str) -> HttpResponse:
-    """Throw away what was begun."""
-    who = actor(request)
-    if left_over(request, who):
-        return somebody_else(request, who)
-    if who.person is not None:
-        drafts.drop(who, person=who.person, service=key)
-    messages.success(request, gettext("草稿已删除。"))
-    return redirect("portal:me")
 
 
 @require_POST
@@ -121,16 +110,38 @@ def left_over(request: HttpRequest, who: Actor) -> bool:
     return request.method == "POST" and request.POST.get("visit", "") != whom(who)
 
 
-def somebody_else(request: HttpRequest, who: Actor) -> HttpResponse:
-    """Told for whom one acts now, where it can be changed; what was begun for the other is still kept as theirs."""
+def somebody_else(request: HttpRequest, who: Actor, *, kept: bool = False) -> HttpResponse:
+    """Told for whom one acts now, where it can be changed. `kept`: what was typed is now the draft of whom it was for."""
     if who.acts_for_another:
         text = gettext("那一页不是为 %(name)s 填的，没有办。要接着办，请先结束代办，或者换成那位家人，再打开那一页。")
     else:
         text = gettext(
             "那一页是代别人填的，没有办。现在是为您自己办理；要接着代办，请先在这里点“开始代办”，再打开那一页。"
         )
-    messages.warning(request, text % {"name": who.name} if who.acts_for_another else text)
+    saved = gettext("填的内容已存为草稿。") if kept else gettext("填的内容没有保存。")
+    messages.warning(request, (text % {"name": who.name} if who.acts_for_another else text) + saved)
     return redirect("portal:delegates")
+
+
+def _late(request: HttpRequest, who: Actor, service: Service) -> HttpResponse:
+    """A form for somebody one does not act for now: kept as their draft, as long as one still may act for them."""
+    person = meant(request, service.key)
+    late = person is not None and "drop" not in request.POST
+    kept = late and person is not None and filing.keep_late(request, _filing_of(service, who, person))
+    return filing.answer(kept) if KEEP in request.GET else somebody_else(request, who, kept=kept)
+
+
+def meant(request: HttpRequest, service: str) -> UUID | None:
+    """For whom a form that came was made: oneself, or whom a delegation still in force lets one do this service for."""
+    visit, own = request.POST.get("visit", ""), getattr(request.user, "person_id", None)
+    if not visit or own is None:
+        return own
+    try:
+        mandate = delegations.in_force(UUID(visit), delegate=own)
+    except ValueError:
+        return None
+    covered = mandate is not None and (mandate.services is None or service in mandate.services)
+    return mandate.principal if mandate and covered else None
 
 
 def _filing(request: HttpRequest, key: str) -> filing.Filing | HttpResponse:
@@ -139,14 +150,31 @@ def _filing(request: HttpRequest, key: str) -> filing.Filing | HttpResponse:
     if service is None or service.procedure is None or who.person is None:
         raise Http404
     if left_over(request, who):
-        return somebody_else(request, who)
+        return _late(request, who, service)
     if not who.covers(key):
-        raise PermissionDenied
-    guide = reverse("portal:guide", args=[key])
+        return outside(request, who, service)
+    return _filing_of(service, who, who.person)
+
+
+def outside(request: HttpRequest, who: Actor, service: Service) -> HttpResponse:
+    """A service the delegation does not cover: for whom one acts, in which services, and how to stop. 403."""
+    known = catalogue()
+    guide = reverse("portal:guide", args=[service.key])
+    context = {
+        "service": service,
+        "guide": guide,
+        "covered": [known[each] for each in sorted(who.scope or ()) if each in known],
+        "crumbs": [(reverse("portal:services"), Text("办事", "Services")), (guide, service.name)],
+    }
+    return render(request, "portal/resident/outside.html", context, status=403)
+
+
+def _filing_of(service: Service, who: Actor, person: UUID) -> filing.Filing:
+    key, guide = service.key, reverse("portal:guide", args=[service.key])
     return filing.Filing(
         service=service,
         who=who,
-        person=who.person,
+        person=person,
         form=reverse("portal:apply", args=[key]),
         check=reverse("portal:check", args=[key]),
         leave=guide,

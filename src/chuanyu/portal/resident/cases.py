@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from chuanyu.cases import actions, bills, queries
-from chuanyu.cases.errors import CaseError
+from chuanyu.cases.errors import NO_SUCH_STEP, CaseError
 from chuanyu.cases.views import ActView, CaseView
 from chuanyu.core.canonical import digest
 from chuanyu.core.catalogue import catalogue
@@ -19,6 +19,7 @@ from chuanyu.delivery import ratings
 from chuanyu.exchange import queries as exchange
 from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
+from chuanyu.identity.locking import KEEP
 from chuanyu.portal import objecting, river, steps, words
 from chuanyu.portal.errors import refused
 
@@ -42,7 +43,8 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
     found = seen(request, case)
     service = catalogue().get(found.service)
     link = exchange.link_state() if found.queued else None
-    looks = digest([found.head, found.queued, found.posting, found.overdue, len(found.attachments), bool(link and link.up),
+    files = [str(each.id) for each in found.attachments]
+    looks = digest([found.head, found.queued, found.posting, found.overdue, files, bool(link and link.up),
                     [r.status for r in found.requests], [t.status for t in found.transfers]])[:16]  # fmt: skip
     asks_again = bool(request.headers.get("HX-Request"))
     if asks_again and request.GET.get("seen") == looks:
@@ -74,22 +76,19 @@ def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     found = seen(request, case)
     act = _act(found, name)
     back = reverse("portal:tracker", args=[case])
+    if request.method == "POST" and KEEP in request.GET:
+        return HttpResponse(status=204 if steps.keep(request, found, name) else 409)
+    if "drop" in request.POST:
+        steps.drop(request, found, name)
+        messages.success(request, gettext("草稿已删除。"))
+        return redirect(back if act is None else request.path)
     if act is None:
-        return refused(
-            request,
-            CaseError("no_such_step", Text("办件现在的状态没有这一步。", "The case has no such step now.")),
-            back=back,
-        )
+        return _late(request, found, name, CaseError("no_such_step", NO_SUCH_STEP))
     asked = steps.asked(request, found, act)
-    context = {
-        "case": found,
-        "act": act,
-        "crumbs": [(reverse("portal:my_cases"), MINE), (back, found.name), ("", act.title)],
-    }
-    if request.method != "POST" or asked.editing:
-        return render(request, "portal/resident/act.html", {**context, "asked": asked})
-    if asked.problems:
-        return render(request, "portal/resident/act.html", {**context, "asked": asked}, status=422)
+    if request.method != "POST":
+        return _form(request, found, asked)
+    if asked.editing or asked.problems:
+        return _form(request, found, steps.kept(request, found, asked), status=200 if asked.editing else 422)
     try:
         done = actions.act(
             case=case,
@@ -102,10 +101,9 @@ def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
         )
     except CaseError as error:
         if error.fields:
-            return render(
-                request, "portal/resident/act.html", {**context, "asked": asked.with_errors(error)}, status=422
-            )
-        return refused(request, error, back=back)
+            return _form(request, found, steps.kept(request, found, asked.with_errors(error)), status=422)
+        return _late(request, seen(request, case), name, error)
+    steps.drop(request, found)
     if done.request:
         messages.info(request, gettext("已提出。办件现在由对方持有，对方处理后会在这里显示。"))
     else:
@@ -113,10 +111,37 @@ def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     return redirect(back)
 
 
+def _form(request: HttpRequest, case: CaseView, asked: steps.Asked, *, status: int = 200) -> HttpResponse:
+    context = {
+        "case": case,
+        "act": asked.act,
+        "asked": asked,
+        "crumbs": [
+            (reverse("portal:my_cases"), MINE),
+            (reverse("portal:tracker", args=[case.id]), case.name),
+            ("", asked.act.title),
+        ],
+    }
+    return render(request, "portal/resident/act.html", context, status=status)
+
+
+def _late(request: HttpRequest, now: CaseView, name: str, error: CaseError) -> HttpResponse:
+    """The step was not taken; what was typed for it is kept, and shown: to be sent again, or to be copied."""
+    if request.method == "POST":
+        steps.late(request, now, name)
+    act, written = _act(now, name), steps.written(request, now)
+    asked = steps.begun(now, act, written.get(name)) if act else None
+    if asked and asked.kept and error.code == "moved_on":
+        messages.warning(request, gettext("办件在您填写时有了变化，刚才的没有提交。您填的还在，请核对后再提交。"))
+        return _form(request, now, asked, status=409)
+    back, unsent = reverse("portal:tracker", args=[now.id]), steps.unsent(now, written)
+    return refused(request, error, back=back, unsent=unsent, case=now, to="portal:my_act")
+
+
 @require_POST
 def my_file(request: HttpRequest, case: UUID) -> HttpResponse:
-    """Add a file to an open case."""
-    return steps.add_file(request, case, back=reverse("portal:tracker", args=[case]))
+    """Add a file to an open case, or take one back that nothing rests on yet."""
+    return steps.change_files(request, case, back=reverse("portal:tracker", args=[case]))
 
 
 def seen(request: HttpRequest, case: UUID) -> CaseView:

@@ -26,6 +26,7 @@ from chuanyu.portal.resident.me import ME
 from chuanyu.portal.words import CHAPTERS, say
 
 FORM = "offer"
+NUMBER = f"{FORM}-number"
 DELEGATES = Text("家人与代办", "Family and delegates")
 
 
@@ -85,6 +86,7 @@ def offer(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, {f"{FORM}-until": days.add_months(days.today(), 12).isoformat()}, [], [])
     typed = {key: str(value) for key, value in request.POST.items()}
+    typed[NUMBER] = forms.written_number(typed.get(NUMBER, "")).upper()
     chosen = [key for key in request.POST.getlist("services") if key in catalogue()]
     plain, errors = forms.read(Offer, typed, FORM)
     if not errors:

@@ -16,6 +16,7 @@ from chuanyu.identity import actions, delegations, drafts
 from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
 from chuanyu.portal import river
+from chuanyu.portal.resident.apply import whom
 
 ME = Text("我的", "Me")
 
@@ -39,6 +40,7 @@ def me(request: HttpRequest) -> HttpResponse:
         ],
         "open": sum(not row.final for row in rows),
         "begun": _begun(request),
+        "whom": whom(who),
         "unrated": to_rate(rows),
         "offers": 0 if who.acts_for_another or who.person is None else delegations.waiting(who.person),
     }

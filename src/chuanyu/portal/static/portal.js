@@ -1,6 +1,6 @@
 // Everything works without this file. It keeps focus and titles right where htmx replaced part of a page,
 // moves to the error summary when there is one, stops a form from being sent twice by a double click,
-// moves through lists by arrow keys, and locks a counter's screen that nobody touches.
+// moves through lists by arrow keys, keeps what is typed at the server, and locks a counter's screen that nobody touches.
 (() => {
   "use strict";
   const summary = document.querySelector(".errors");
@@ -8,6 +8,72 @@
 
   // many places slide in one line: the one we are at comes into view
   document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+  // A form with something to keep is kept as a draft while one types: a little after the last key, when a field is left,
+  // before another form of the page is sent, and when the page is hidden. Nothing of it stays in the browser. It is no sign
+  // of a person: the server lets it keep no screen awake, and refuses it where the screen is locked or nobody is signed in.
+  const content = (form) => new URLSearchParams(new FormData(form)).toString();
+  const keepers = [...document.querySelectorAll("form[data-keep]")].map((form) => {
+    const address = `${form.getAttribute("action")}?keep=1`;
+    const said = form.querySelector("[data-kept]");
+    const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+    let last = content(form); // what the server has, or is being given
+    let under; // a request on its way
+    let timer;
+    let sent = false;
+
+    const post = async (body, keepalive) => {
+      let kept = false;
+      try {
+        const answer = await fetch(address, { method: "POST", headers, body, keepalive, redirect: "manual" });
+        kept = answer.status === 204;
+      } catch { /* no line to the server */ }
+      if (!kept && last === body) last = null;
+      const words = kept ? said.dataset.kept : said.dataset.lost;
+      if (said.textContent !== words) said.textContent = words;
+      if (kept) said.nextElementSibling.hidden = false;
+    };
+    const keep = (leaving = false) => {
+      clearTimeout(timer);
+      const body = content(form);
+      if (sent || body === last) return under;
+      last = body;
+      // in order, but for a page that leaves and cannot wait; a browser lets 64 KiB outlive it
+      const request = leaving ? post(body, body.length < 60000) : (under ?? Promise.resolve()).then(() => post(body));
+      const mine = request.then(() => { if (under === mine) under = undefined; });
+      return (under = mine);
+    };
+    const soon = (milliseconds) => {
+      sent = false;
+      clearTimeout(timer);
+      timer = setTimeout(keep, milliseconds);
+    };
+    form.addEventListener("input", () => soon(1500));
+    form.addEventListener("change", () => soon(200)); // a field was left; not before the button that was pressed is heard
+    document.addEventListener("visibilitychange", () => document.hidden && keep(true));
+    window.addEventListener("pagehide", () => keep(true));
+    const leave = () => { // it is sent itself
+      clearTimeout(timer);
+      sent = true;
+      return under;
+    };
+    return { form, keep, leave };
+  });
+  let going = false;
+  document.addEventListener("submit", (event) => {
+    const { target, submitter } = event;
+    if (going) return;
+    const waits = keepers.map((each) => (each.form === target ? each.leave() : each.keep())).filter(Boolean);
+    if (!waits.length) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const long = new Promise((done) => setTimeout(done, 3000));
+    Promise.race([Promise.all(waits), long]).then(() => {
+      going = true;
+      target.requestSubmit(submitter);
+      going = false;
+    });
+  }, { capture: true });
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
