@@ -194,9 +194,7 @@ class Two(RuleBasedStateMachine):
         return int(rows[0][0])
 
 
-def test_whatever_happens_the_books_agree(
-    town: Town, link: Link, empty: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_happens_the_books_agree(town: Town, link: Link, empty: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As though the service cleared by the day as well as by the month: a node opens no window that isn't declared."""
     declared = {("CNY", "gross", "day"), ("CNY", "gross", "month")}
     monkeypatch.setattr(timetable, "declared", lambda service: declared)
