@@ -89,7 +89,10 @@ CREATE TABLE ledger.entry (
   PRIMARY KEY (book, account, at, seq)
 );
 
--- A short look is enough for the planner. A long one holds back the pruning of the accounts, which grow for good meanwhile.
+-- A short look is enough for the planner, and once for each doubling. As long as it lasts no old version of an account is pruned,
+-- and the accounts, written by every batch, outgrow their pages.
+ALTER TABLE ledger.transfer SET (autovacuum_analyze_scale_factor = 1);
+ALTER TABLE ledger.entry SET (autovacuum_analyze_scale_factor = 1);
 ALTER TABLE ledger.transfer
   ALTER amount SET STATISTICS 10, ALTER at SET STATISTICS 10, ALTER expires SET STATISTICS 10, ALTER id SET STATISTICS 10,
   ALTER origin SET STATISTICS 10, ALTER book SET STATISTICS 10, ALTER debit SET STATISTICS 10, ALTER credit SET STATISTICS 10,

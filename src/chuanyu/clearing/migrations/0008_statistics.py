@@ -1,4 +1,4 @@
-"""How closely the server looks at the ledger's two long tables, for ledgers that were made before."""
+"""How closely, and how often, the server looks at the ledger's two long tables, for ledgers that were made before."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from django.db import migrations
 
 SQL = (Path(__file__).parent.parent / "ledger.sql").read_text(encoding="utf-8")
-ALTERED = re.findall(r"^ALTER TABLE ledger\.\w+$.*?;$", SQL, re.DOTALL | re.MULTILINE)
+ALTERED = re.findall(r"^ALTER TABLE ledger\.[^;]*;$", SQL, re.DOTALL | re.MULTILINE)
 
 
 class Migration(migrations.Migration):
