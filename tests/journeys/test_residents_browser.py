@@ -1,5 +1,6 @@
 """What residents have of their own, in a browser before two live nodes: facts that cross on consent, complaints, family."""
 
+import axe
 import pytest
 from browser import Person, Town
 from test_pension_browser import apply
@@ -140,6 +141,9 @@ def test_a_daughter_applies_for_her_mother(town: Town) -> None:
         delegate.page.click("button:has-text('开始代办')")
         assert "您正在代" in delegate.page.inner_text(".acting")
         case, reference = apply(delegate)
+        delegate.open("/services/public_opinion/apply/")
+        delegate.sees("不在委托之内", "您正在代", "结束代办")
+        assert not axe.violations(delegate)
         delegate.page.click(".acting button")
         delegate.open("/cases/")
         assert reference not in delegate.text  # it is not hers

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import axe
 from browser import Person, Town
 from test_counter_browser import file_one
 
@@ -83,6 +84,12 @@ def test_what_cannot_be_kept_is_said_and_the_page_goes_on(town: Town) -> None:
         page.wait_for_selector(f"{SAID}:has-text('已自动保存')")
         page.reload()
         assert page.input_value(NOTE) == f"{SENTENCE}再写了"
+        assert not axe.violations(clerk)
+        other.click("#go-accept")  # in the other tab
+        other.wait_for_selector("text=已完成")
+        page.click("details.act[open] button.wide")
+        clerk.sees("没有重复办理", "没有发出", f"{SENTENCE}再写了")
+        assert not axe.violations(clerk)
 
 
 def test_a_residents_form_is_there_again_after_its_page_was_left(town: Town) -> None:
