@@ -141,7 +141,6 @@ def narrowed(link: Link) -> Any:
     real = installed.current
 
     def current() -> Any:
-
         from chuanyu.identity.here import here
 
         compact = real()

@@ -78,8 +78,8 @@ OURS = (
         "mail",
         Text("报文", "Messages"),
         Text(
-            "本单位最近收发的报文和答复，只读，不含内容。",
-            "Our last messages and how they were answered; read only, without content.",
+            "本单位收发的每条报文和答复，按编号、办件、日期查；只读，不含内容。",
+            "All our messages and their answers, found by number, case or day; read only, without content.",
         ),
     ),
     Room(
