@@ -36,6 +36,7 @@ LEVELS = tuple(n for n in (10_000, 100_000, 1_000_000, 10_000_000) if n <= ROWS)
 LEDGER = Path(clearing.__file__).with_name("ledger.sql")
 BUSY = (100, ACCOUNTS)  # accounts that are posted to at a level: as in a busy book, and as many as there are, at random
 WINDOW = 60  # batches whose median is the time at a level
+ALONE = 1000  # transfers one by one, likewise
 
 _POST = (
     "SELECT ledger.post(%b, 0, %b::uuid[], %b::int[], %b::int[], %b::bigint[], %b::text[], %b::smallint[], %b::uuid[])"
@@ -87,16 +88,16 @@ class Ours:
         self.any = [row[1] for row in rows]
         self.two = self.any[:2]
 
-    def batch(self, accounts: list[int]) -> list[Any]:
+    def batch(self, accounts: list[int], size: int = BATCH) -> list[Any]:
         """Random transfers between these accounts, as the arguments of ledger.post."""
-        pairs = [random.sample(accounts, 2) for _ in range(BATCH)]
+        pairs = [random.sample(accounts, 2) for _ in range(size)]
         return [
             self.book,
             [uuid7() for _ in pairs],
             [debit for debit, _ in pairs],
             [credit for _, credit in pairs],
             [random.randint(1, 1000) for _ in pairs],
-            ["bench"] * BATCH,
+            ["bench"] * size,
         ]
 
     def plain(self, batch: list[Any]) -> None:
@@ -213,6 +214,7 @@ class Growth:
             self._grow(level - self.rows - WINDOW * BATCH // 2)
             for busy in BUSY:
                 figures |= self._at(level, busy)
+            figures |= self._alone(level)
         figures["bytes per transfer, tables and indexes"] = round((self._bytes() - before) / self.rows)
         return figures
 
@@ -235,6 +237,23 @@ class Growth:
             f"µs per transfer {at} (backend's CPU)": round(cpu[0] * 1e6, 1),
             f"{at} / at {LEVELS[0]:,} in the same moments (wall)": round(wall[0] / wall[1], 2),
             f"{at} / at {LEVELS[0]:,} in the same moments (CPU)": round(cpu[0] / cpu[1], 2),
+        }
+
+    def _alone(self, level: int) -> dict[str, Any]:
+        """The time of a transfer that is a batch and a commit by itself, and in a small ledger by turns."""
+        small = self._small(f"bench_small_{level}_alone")
+        for _ in range(LEVELS[0] // BATCH):
+            _time(small, small.any)
+        walls: tuple[list[float], list[float]] = ([], [])
+        for _ in range(ALONE):
+            for side, times in zip((self.ours, small), walls, strict=True):
+                times.append(_time(side, side.any, 1))
+        self.rows += ALONE
+        small.connection.close()
+        wall = [statistics.median(times) for times in walls]
+        return {
+            f"µs of a transfer alone at {level:,} (median, wall)": round(wall[0] * 1e6),
+            f"a transfer alone at {level:,} / at {LEVELS[0]:,} in the same moments": round(wall[0] / wall[1], 2),
         }
 
     def _small(self, name: str) -> Ours:
@@ -262,9 +281,9 @@ class Growth:
         return int(row[0])
 
 
-def _time(ours: Ours, accounts: list[int]) -> float:
+def _time(ours: Ours, accounts: list[int], size: int = BATCH) -> float:
     """Seconds a batch among these accounts takes."""
-    batch = ours.batch(accounts)
+    batch = ours.batch(accounts, size)
     began = time.perf_counter()
     ours.plain(batch)
     return time.perf_counter() - began
