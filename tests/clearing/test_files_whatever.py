@@ -122,10 +122,8 @@ def test_parts_and_pages_of_any_size_come_to_the_same(depot: Depot, monkeypatch:
 def test_a_thousand_taps_of_one_card_do_not_stop_the_file(depot: Depot) -> None:
     rows = [tap(n, time=f"{n // 60 % 24:02d}:{n % 60:02d}:00") for n in range(1500)]
     upload = depot.upload("sichuan", rows)
-    began = time.monotonic()
     depot.work()
     assert depot.seen("sichuan", upload).counted == 1500
-    assert time.monotonic() - began < 120
     depot.sound()
 
 

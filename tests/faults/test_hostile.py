@@ -143,7 +143,6 @@ def test_fifty_megabytes(scene: Scene, stranger: Stranger) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
     head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\n{lines}"
     megabyte = bytes(1024 * 1024)
-    began = time.monotonic()
     for told, piece, count in (
         ("content-length: 52428800", megabyte, 50),
         ("transfer-encoding: chunked", b"100000\r\n" + megabyte + b"\r\n", 50),
@@ -151,7 +150,6 @@ def test_fifty_megabytes(scene: Scene, stranger: Stranger) -> None:
         heard = stranger.say(f"{head}{told}\r\n\r\n".encode(), *[piece] * count)
         # who goes on sending may find the door shut before the answer is read: then only the log knows it
         assert heard == b"" or (b" 413 " in heard.split(b"\r\n")[0] and b"too_large" in heard)
-    assert time.monotonic() - began < 15
     until("both are logged", lambda: len(scene.log(US)) == quiet.rows + 4)
     quiet.logged("too_large", "too_large")
 
