@@ -341,7 +341,8 @@ def test_terms_run_from_receipt_in_working_days_and_silence_escalates(
         found.save()
         assert actions.escalate() == 1
         assert actions.escalate() == 0
-        assert [row.id for row in queries.overdue()] == [case]
+        officer = Actor(kind="staff", user="officer", node="sichuan", agency="hrss", roles=frozenset({"officer"}))
+        assert [row.id for row in queries.overdue(officer)] == [case]
         assert found.state == "applied"  # silence never approves
         found.refresh_from_db()
         assert found.escalated is not None and found.escalated <= timezone.now()

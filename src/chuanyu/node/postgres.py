@@ -33,6 +33,7 @@ max_connections = 80
 password_encryption = scram-sha-256
 shared_buffers = {shared_buffers}
 max_wal_size = 1GB
+autovacuum = {durable}
 autovacuum_naptime = 10s
 synchronous_commit = {durable}
 fsync = {durable}
