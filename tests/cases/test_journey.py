@@ -20,6 +20,7 @@ from chuanyu.core.money import Money
 from chuanyu.core.numbers import make_person_number
 from chuanyu.exchange import actions as exchange
 from chuanyu.exchange.models import Inbox, Outbox
+from chuanyu.identity.actor import Actor
 
 
 def balances(world: World, node: str) -> dict[str, int]:
