@@ -15,6 +15,7 @@ from chuanyu.cases.models import Attachment, Case, Event
 from chuanyu.core import days
 from chuanyu.core.numbers import make_person_number
 from chuanyu.identity import actions, drafts, vault
+from chuanyu.identity.actor import Actor
 from chuanyu.identity.models import Delegation, Draft
 
 pytestmark = pytest.mark.django_db
@@ -210,6 +211,57 @@ def test_the_same_sentence_sent_twice_is_not_offered_again(clerk: Client, filed:
     for _ in range(2):
         answer = clerk.post(f"/counter/{filed}/acts/send_back/", sent)
     assert answer.status_code == 409 and "没有发出" not in read(answer).text and not Draft.objects.exists()
+
+
+def test_words_kept_late_of_a_step_that_was_taken_are_not_said_to_be_unsent(
+    clerk: Client, resident: Client, filed: str
+) -> None:
+    address = f"/counter/{filed}/"
+    sent = form_of(read(clerk.get(address)), "send_back") | {"note": SENTENCE, "wrong": ["application.household"]}
+    clerk.post(f"{address}acts/send_back/", sent)
+    assert kept_by_itself(clerk, f"{address}acts/send_back/", sent) == 204  # it was slower than the step itself
+    assert "没有发出" not in read(clerk.get(address)).text and not Draft.objects.exists()
+    mine = f"/cases/{filed}/acts/resubmit/"
+    correction = hidden(read(resident.get(mine))) | {SINCE: "2025-02-03"}
+    resident.post(mine, correction)
+    clerk.post(f"{address}acts/accept/", {"expects": "3"})  # nor after a step more
+    assert kept_by_itself(resident, mine, correction) == 204 and not Draft.objects.exists()
+
+
+def test_what_was_ticked_is_read_as_the_sentence_it_makes_and_nothing_is_not_shown(
+    clerk: Client, other_clerk: Client, filed: str
+) -> None:
+    address = f"/counter/{filed}/"
+    sent = form_of(read(clerk.get(address)), "send_back") | {"note": ""}
+    kept_by_itself(clerk, f"{address}acts/send_back/", sent | {"wrong": ["application.household"]})
+    kept_by_itself(other_clerk, f"{address}acts/send_back/", sent)  # typed, and taken out again
+    other_clerk.post(f"{address}acts/accept/", {"expects": "1"})
+    assert "请更正：户籍所在地。" in read(clerk.get(address)).text
+    kept_by_itself(other_clerk, f"{address}acts/send_back/", sent)
+    assert "没有发出" not in read(other_clerk.get(address)).text
+
+
+def test_only_what_the_step_asks_for_is_kept(clerk: Client, filed: str) -> None:
+    sent = form_of(read(clerk.get(f"/counter/{filed}/")), "send_back") | {"note": SENTENCE, SINCE: "2025-02-03"}
+    kept_by_itself(clerk, f"/counter/{filed}/acts/send_back/", sent)
+    case = Case.objects.get()
+    who = Actor(kind="staff", user="clerk-hrss", node="chongqing")
+    assert drafts.of_case(who, person=case.person, case=case.pk)["send_back"].content["typed"] == {}
+
+
+def test_a_resident_reads_on_the_form_what_they_had_typed_before_the_case_moved_on(
+    clerk: Client, resident: Client, filed: str
+) -> None:
+    clerk.post(f"/counter/{filed}/acts/send_back/", {"expects": "1", "note": SENTENCE})
+    address = f"/cases/{filed}/acts/resubmit/"
+    kept_by_itself(resident, address, hidden(read(resident.get(address))) | {SINCE: "2024-11-30"})
+    find(clerk, vault.reveal(Case.objects.get().person, purpose="test", by="test").number)
+    form = form_of(read(clerk.get(f"/counter/{filed}/")), "resubmit") | {SINCE: "2025-02-03"}
+    clerk.post(f"/counter/{filed}/acts/resubmit/", form)  # the applicant went to the counter instead
+    clerk.post(f"/counter/{filed}/acts/send_back/", {"expects": "3", "note": SENTENCE})
+    page = read(resident.get(address))
+    assert page.fields[SINCE].get("value") == "2025-02-03"
+    assert "没有发出" in page.text and "2024年11月30日" in page.text
 
 
 def test_a_residents_correction_that_comes_late_is_not_lost(clerk: Client, resident: Client, filed: str) -> None:

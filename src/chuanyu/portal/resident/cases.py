@@ -77,7 +77,7 @@ def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     act = _act(found, name)
     back = reverse("portal:tracker", args=[case])
     if request.method == "POST" and KEEP in request.GET:
-        return HttpResponse(status=204 if steps.keep(request, found, name) else 409)
+        return steps.keep_by_itself(request, found, name)
     if "drop" in request.POST:
         steps.drop(request, found, name)
         messages.success(request, gettext("草稿已删除。"))
@@ -116,6 +116,7 @@ def _form(request: HttpRequest, case: CaseView, asked: steps.Asked, *, status: i
         "case": case,
         "act": asked.act,
         "asked": asked,
+        "unsent": steps.unsent(case, steps.written(request, case)),
         "crumbs": [
             (reverse("portal:my_cases"), MINE),
             (reverse("portal:tracker", args=[case.id]), case.name),
