@@ -305,6 +305,25 @@ def test_an_application_sent_from_one_tab_and_changed_in_another_is_not_said_to_
     assert Case.objects.count() == 1 and since(resident) == "2024-11-30"
 
 
+def test_an_application_changed_after_it_was_sent_is_never_said_to_be_sent_again(resident: Client) -> None:
+    resident.post(APPLY, hidden(read(resident.get(APPLY))) | {SINCE: "2025-02-03", "go": "check"})
+    draft = Draft.objects.get()
+    resident.post(f"{APPLY}check/", hidden(read(resident.get(f"{APPLY}check/"))))
+    draft.save(force_insert=True)  # another tab read it before it was sent, and kept it after
+    resident.post(APPLY, hidden(read(resident.get(APPLY))) | {SINCE: "2024-11-30", "go": "check"})
+    answer = resident.post(f"{APPLY}check/", hidden(read(resident.get(f"{APPLY}check/"))), follow=True)
+    assert "先前已经交过" in read(answer).text and since(resident) == "2024-11-30" and Case.objects.count() == 1
+
+
+def test_a_row_more_on_a_form_too_long_to_be_kept_loses_nothing(
+    resident: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = hidden(read(resident.get(APPLY))) | {SINCE: "2025-02", "add": "application-none"}
+    monkeypatch.setattr(drafts, "LIMIT", 10)
+    page = read(resident.post(APPLY, form, follow=True))
+    assert page.fields[SINCE].get("value") == "2025-02" and "填写的内容太多" in page.text
+
+
 # ---- for whom it was typed
 
 
@@ -336,6 +355,16 @@ def test_a_page_of_a_visit_nobody_knows_is_said_to_be_lost(clerk: Client) -> Non
     sent = {"visit": "made-up", SINCE: "2025-02-03", "go": "check"}
     assert "没有存下来" in read(clerk.post(FILE, sent, follow=True)).text
     assert kept_by_itself(clerk, FILE, sent) == 409 and not Draft.objects.exists()
+
+
+def test_a_correction_of_the_person_before_does_not_say_that_nobody_is_there(clerk: Client) -> None:
+    vault.enrol(ONE, "周明", "500103"), vault.enrol(TWO, "吴芳", "511602")
+    find(clerk, ONE, "counter.correct")
+    sent = hidden_of(read(clerk.get(WHERE)), "record-name") | {"record-name": "周铭"}
+    clerk.post(WHERE, {"do": "end"})
+    find(clerk, TWO)
+    page = read(clerk.post(WHERE, sent, follow=True))
+    assert "那位的草稿" in page.text and "吴芳" in page.text and "窗口前现在没有申请人" not in page.text
 
 
 @pytest.mark.parametrize("begun", ["oneself", "mother"])
