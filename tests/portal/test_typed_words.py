@@ -384,6 +384,30 @@ def test_what_a_delegate_typed_for_another_is_kept_as_the_other_ones(
     assert since(daughter) == "2025-02-04" and since(resident) == ""
 
 
+@pytest.mark.parametrize("itself", [False, True], ids=["sent", "kept"])
+@pytest.mark.parametrize("ended", [False, True], ids=["in-force", "ended"])
+def test_a_step_typed_for_another_is_kept_where_one_no_longer_acts_for_them(
+    clerk: Client, resident: Client, daughter: Client, filed: str, itself: bool, ended: bool
+) -> None:
+    clerk.post(f"/counter/{filed}/acts/send_back/", {"expects": "1", "note": SENTENCE})
+    made, address = mandate(resident, daughter, "pension_transfer"), f"/cases/{filed}/acts/resubmit/"
+    daughter.post("/delegates/act/", {"delegation": str(made.pk)})
+    form = hidden(read(daughter.get(address))) | {SINCE: "2025-02-03"}
+    daughter.post("/delegates/act/", {})  # in another tab
+    if ended:
+        resident.post(f"/delegates/{made.pk}/", {"do": "end"})
+    if itself:
+        assert kept_by_itself(daughter, address, form) == (404 if ended else 204)
+    else:
+        answer = daughter.post(address, form, follow=True)
+        assert answer.status_code == 404 if ended else "已存为草稿" in read(answer).text
+    assert Case.objects.get().state == "correcting" and Draft.objects.exists() != ended
+    assert daughter.get(address).status_code == 404 and since(resident, address) == ""
+    if not ended:
+        daughter.post("/delegates/act/", {"delegation": str(made.pk)})
+        assert since(daughter, address) == "2025-02-03"
+
+
 def test_nothing_is_kept_under_a_delegation_that_has_ended(resident: Client, daughter: Client) -> None:
     made = mandate(resident, daughter)
     daughter.post("/delegates/act/", {"delegation": str(made.pk)})
