@@ -365,6 +365,28 @@ def test_an_attachment_crosses_once_its_hash_is_sealed(world: World) -> None:
     world.same(case)
 
 
+def test_a_file_taken_back_is_none_of_the_cases_files_when_another_arrives(world: World) -> None:
+    world.register("chongqing")
+    case = world.start().case
+    world.act("sichuan", case, "accept")
+    world.settle()
+    clerk = world.clerk("chongqing")
+    with world.at("chongqing"):
+        wrong = actions.attach(case=case, actor=clerk, filename="x.pdf", content=b"%PDF-1.7 wrong")
+        actions.detach(case=case, actor=clerk, attachment=wrong)
+    world.act("chongqing", case, "release")
+    world.settle()
+    with world.at("sichuan"):
+        actions.attach(case=case, actor=world.resident("sichuan"), filename="right.pdf", content=b"%PDF-1.7 right")
+    world.act("sichuan", case, "confirm")
+    world.settle()
+    for node in ("sichuan", "chongqing"):
+        assert [a.filename for a in world.view(node, case).attachments] == ["right.pdf"]
+        with world.at(node):
+            assert Case.objects.get(pk=case).files == 1
+    world.same(case)
+
+
 def test_requests_wait_while_the_money_is_being_posted(world: World) -> None:
     world.register("chongqing")
     case = world.start().case

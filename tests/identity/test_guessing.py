@@ -1,6 +1,7 @@
 """Guessing passwords is slow wherever it comes from, and shuts nobody else out."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -59,6 +60,15 @@ def test_neighbours_in_one_network_of_ipv6_are_one_address(resident: User) -> No
         attempt("someone", at=f"2001:db8::{n}")
     assert MANY in said(attempt("someone", PASSWORD, at="2001:db8::ffff"))
     assert attempt("someone", PASSWORD, at="2001:db8:0:1::1").status_code == 302
+
+
+def test_who_was_told_to_wait_has_tried_nothing(resident: User) -> None:
+    guess("someone", guessing.FREE)
+    cache.set(guessing._key("turn", "SOMEONE"), time.time() + 60, 60)  # somebody else's
+    for _ in range(11):
+        assert WAIT.search(said(attempt("someone", PASSWORD, at="192.0.2.2")))
+    cache.delete(guessing._key("turn", "SOMEONE"))  # the seconds have gone by
+    assert attempt("someone", PASSWORD, at="192.0.2.2").status_code == 302
 
 
 @pytest.mark.parametrize("name", ["someone", "SomeOne", "nobody"])

@@ -1,6 +1,7 @@
 """Half-written words in a browser: over a lock, a language, an added file, a closed tab, a line that is down."""
 
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import axe
 from browser import Person, Town
@@ -90,6 +91,28 @@ def test_what_cannot_be_kept_is_said_and_the_page_goes_on(town: Town) -> None:
         page.click("details.act[open] button.wide")
         clerk.sees("没有重复办理", "没有发出", f"{SENTENCE}再写了")
         assert not axe.violations(clerk)
+
+
+def test_a_line_that_is_silent_is_said_to_be_and_what_was_typed_last_goes_when_it_is_back(town: Town) -> None:
+    reference = file_one(town).reference
+    with town.person("sichuan", "clerk-hrss") as clerk:
+        page, bodies = clerk.page, list[str]()
+        page.clock.install()
+        begin(clerk, reference)
+        page.route("**/acts/send_back/?keep=1", lambda route: bodies.append(route.request.post_data or ""))
+        for more in "一二三":
+            page.fill(NOTE, f"{SENTENCE}{more}")
+            page.clock.fast_forward("00:02")
+        assert len(bodies) == 1  # the others wait for it
+        page.clock.fast_forward("00:20")
+        page.wait_for_selector(f"{SAID}:has-text('没有保存上')")
+        assert "三".encode() in unquote_to_bytes(bodies[1])  # the last of them, once
+        page.unroute("**/acts/send_back/?keep=1")
+        page.fill(NOTE, f"{SENTENCE}四")
+        page.clock.fast_forward("00:22")
+        page.wait_for_selector(f"{SAID}:has-text('已自动保存')")
+        page.reload()
+        assert page.input_value(NOTE) == f"{SENTENCE}四"
 
 
 def test_a_residents_form_is_there_again_after_its_page_was_left(town: Town) -> None:

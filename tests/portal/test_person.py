@@ -86,7 +86,7 @@ def test_a_record_is_corrected_only_where_that_was_the_purpose(clerk: Client) ->
     find(clerk)
     assert "更正登记信息" not in here(clerk).text
     refused = clerk.post(WHERE, {"do": "correct", "record-name": "周铭"}, follow=True)
-    assert "请先查找" in read(refused).text
+    assert "没有办" in read(refused).text
     assert vault.reveal(person, purpose="test", by="test").name == "周明"
     find(clerk, purpose="counter.correct")
     page = here(clerk)

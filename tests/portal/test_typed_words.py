@@ -15,6 +15,7 @@ from chuanyu.cases.models import Attachment, Case, Event
 from chuanyu.core import days
 from chuanyu.core.numbers import make_person_number
 from chuanyu.identity import actions, drafts, vault
+from chuanyu.identity.actor import Actor
 from chuanyu.identity.models import Delegation, Draft
 
 pytestmark = pytest.mark.django_db
@@ -212,6 +213,57 @@ def test_the_same_sentence_sent_twice_is_not_offered_again(clerk: Client, filed:
     assert answer.status_code == 409 and "没有发出" not in read(answer).text and not Draft.objects.exists()
 
 
+def test_words_kept_late_of_a_step_that_was_taken_are_not_said_to_be_unsent(
+    clerk: Client, resident: Client, filed: str
+) -> None:
+    address = f"/counter/{filed}/"
+    sent = form_of(read(clerk.get(address)), "send_back") | {"note": SENTENCE, "wrong": ["application.household"]}
+    clerk.post(f"{address}acts/send_back/", sent)
+    assert kept_by_itself(clerk, f"{address}acts/send_back/", sent) == 204  # it was slower than the step itself
+    assert "没有发出" not in read(clerk.get(address)).text and not Draft.objects.exists()
+    mine = f"/cases/{filed}/acts/resubmit/"
+    correction = hidden(read(resident.get(mine))) | {SINCE: "2025-02-03"}
+    resident.post(mine, correction)
+    clerk.post(f"{address}acts/accept/", {"expects": "3"})  # nor after a step more
+    assert kept_by_itself(resident, mine, correction) == 204 and not Draft.objects.exists()
+
+
+def test_what_was_ticked_is_read_as_the_sentence_it_makes_and_nothing_is_not_shown(
+    clerk: Client, other_clerk: Client, filed: str
+) -> None:
+    address = f"/counter/{filed}/"
+    sent = form_of(read(clerk.get(address)), "send_back") | {"note": ""}
+    kept_by_itself(clerk, f"{address}acts/send_back/", sent | {"wrong": ["application.household"]})
+    kept_by_itself(other_clerk, f"{address}acts/send_back/", sent)  # typed, and taken out again
+    other_clerk.post(f"{address}acts/accept/", {"expects": "1"})
+    assert "请更正：户籍所在地。" in read(clerk.get(address)).text
+    kept_by_itself(other_clerk, f"{address}acts/send_back/", sent)
+    assert "没有发出" not in read(other_clerk.get(address)).text
+
+
+def test_only_what_the_step_asks_for_is_kept(clerk: Client, filed: str) -> None:
+    sent = form_of(read(clerk.get(f"/counter/{filed}/")), "send_back") | {"note": SENTENCE, SINCE: "2025-02-03"}
+    kept_by_itself(clerk, f"/counter/{filed}/acts/send_back/", sent)
+    case = Case.objects.get()
+    who = Actor(kind="staff", user="clerk-hrss", node="chongqing")
+    assert drafts.of_case(who, person=case.person, case=case.pk)["send_back"].content["typed"] == {}
+
+
+def test_a_resident_reads_on_the_form_what_they_had_typed_before_the_case_moved_on(
+    clerk: Client, resident: Client, filed: str
+) -> None:
+    clerk.post(f"/counter/{filed}/acts/send_back/", {"expects": "1", "note": SENTENCE})
+    address = f"/cases/{filed}/acts/resubmit/"
+    kept_by_itself(resident, address, hidden(read(resident.get(address))) | {SINCE: "2024-11-30"})
+    find(clerk, vault.reveal(Case.objects.get().person, purpose="test", by="test").number)
+    form = form_of(read(clerk.get(f"/counter/{filed}/")), "resubmit") | {SINCE: "2025-02-03"}
+    clerk.post(f"/counter/{filed}/acts/resubmit/", form)  # the applicant went to the counter instead
+    clerk.post(f"/counter/{filed}/acts/send_back/", {"expects": "3", "note": SENTENCE})
+    page = read(resident.get(address))
+    assert page.fields[SINCE].get("value") == "2025-02-03"
+    assert "没有发出" in page.text and "2024年11月30日" in page.text
+
+
 def test_a_residents_correction_that_comes_late_is_not_lost(clerk: Client, resident: Client, filed: str) -> None:
     clerk.post(f"/counter/{filed}/acts/send_back/", {"expects": "1", "note": SENTENCE})
     address = f"/cases/{filed}/acts/resubmit/"
@@ -253,6 +305,25 @@ def test_an_application_sent_from_one_tab_and_changed_in_another_is_not_said_to_
     assert Case.objects.count() == 1 and since(resident) == "2024-11-30"
 
 
+def test_an_application_changed_after_it_was_sent_is_never_said_to_be_sent_again(resident: Client) -> None:
+    resident.post(APPLY, hidden(read(resident.get(APPLY))) | {SINCE: "2025-02-03", "go": "check"})
+    draft = Draft.objects.get()
+    resident.post(f"{APPLY}check/", hidden(read(resident.get(f"{APPLY}check/"))))
+    draft.save(force_insert=True)  # another tab read it before it was sent, and kept it after
+    resident.post(APPLY, hidden(read(resident.get(APPLY))) | {SINCE: "2024-11-30", "go": "check"})
+    answer = resident.post(f"{APPLY}check/", hidden(read(resident.get(f"{APPLY}check/"))), follow=True)
+    assert "先前已经交过" in read(answer).text and since(resident) == "2024-11-30" and Case.objects.count() == 1
+
+
+def test_a_row_more_on_a_form_too_long_to_be_kept_loses_nothing(
+    resident: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = hidden(read(resident.get(APPLY))) | {SINCE: "2025-02", "add": "application-none"}
+    monkeypatch.setattr(drafts, "LIMIT", 10)
+    page = read(resident.post(APPLY, form, follow=True))
+    assert page.fields[SINCE].get("value") == "2025-02" and "填写的内容太多" in page.text
+
+
 # ---- for whom it was typed
 
 
@@ -286,6 +357,16 @@ def test_a_page_of_a_visit_nobody_knows_is_said_to_be_lost(clerk: Client) -> Non
     assert kept_by_itself(clerk, FILE, sent) == 409 and not Draft.objects.exists()
 
 
+def test_a_correction_of_the_person_before_does_not_say_that_nobody_is_there(clerk: Client) -> None:
+    vault.enrol(ONE, "周明", "500103"), vault.enrol(TWO, "吴芳", "511602")
+    find(clerk, ONE, "counter.correct")
+    sent = hidden_of(read(clerk.get(WHERE)), "record-name") | {"record-name": "周铭"}
+    clerk.post(WHERE, {"do": "end"})
+    find(clerk, TWO)
+    page = read(clerk.post(WHERE, sent, follow=True))
+    assert "那位的草稿" in page.text and "吴芳" in page.text and "窗口前现在没有申请人" not in page.text
+
+
 @pytest.mark.parametrize("begun", ["oneself", "mother"])
 def test_what_a_delegate_typed_for_another_is_kept_as_the_other_ones(
     resident: Client, daughter: Client, begun: str
@@ -301,6 +382,30 @@ def test_what_a_delegate_typed_for_another_is_kept_as_the_other_ones(
     assert kept_by_itself(daughter, APPLY, form | {SINCE: "2025-02-04"}) == 204
     daughter.post("/delegates/act/", first)
     assert since(daughter) == "2025-02-04" and since(resident) == ""
+
+
+@pytest.mark.parametrize("itself", [False, True], ids=["sent", "kept"])
+@pytest.mark.parametrize("ended", [False, True], ids=["in-force", "ended"])
+def test_a_step_typed_for_another_is_kept_where_one_no_longer_acts_for_them(
+    clerk: Client, resident: Client, daughter: Client, filed: str, itself: bool, ended: bool
+) -> None:
+    clerk.post(f"/counter/{filed}/acts/send_back/", {"expects": "1", "note": SENTENCE})
+    made, address = mandate(resident, daughter, "pension_transfer"), f"/cases/{filed}/acts/resubmit/"
+    daughter.post("/delegates/act/", {"delegation": str(made.pk)})
+    form = hidden(read(daughter.get(address))) | {SINCE: "2025-02-03"}
+    daughter.post("/delegates/act/", {})  # in another tab
+    if ended:
+        resident.post(f"/delegates/{made.pk}/", {"do": "end"})
+    if itself:
+        assert kept_by_itself(daughter, address, form) == (404 if ended else 204)
+    else:
+        answer = daughter.post(address, form, follow=True)
+        assert answer.status_code == 404 if ended else "已存为草稿" in read(answer).text
+    assert Case.objects.get().state == "correcting" and Draft.objects.exists() != ended
+    assert daughter.get(address).status_code == 404 and since(resident, address) == ""
+    if not ended:
+        daughter.post("/delegates/act/", {"delegation": str(made.pk)})
+        assert since(daughter, address) == "2025-02-03"
 
 
 def test_nothing_is_kept_under_a_delegation_that_has_ended(resident: Client, daughter: Client) -> None:

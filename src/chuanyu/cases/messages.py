@@ -205,7 +205,7 @@ def take_attachment(envelope: Envelope, person: UUID | None) -> None:
             "shipped": True,
         },
     )
-    case.files = Attachment.objects.filter(case=case).count()
+    case.files = Attachment.objects.filter(case=case, removed=None).count()
     case.save(update_fields=["files"])
 
 

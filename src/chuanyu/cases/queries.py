@@ -84,7 +84,7 @@ def worklist(
 
 
 def overdue(actor: Actor, *, limit: int = LIMIT) -> list[RowView]:
-    """The cases past their term, the oldest first: for the office all that this node owns, for an officer their agency's."""
+    """The cases past their term, the oldest first: for the office all that this node knows of, for an officer their agency's."""
     return _rows(_overdue(actor).order_by("due", "since")[:limit])
 
 

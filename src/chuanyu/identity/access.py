@@ -309,17 +309,39 @@ def _acting(request: HttpRequest, oneself: Actor) -> Actor:
     held = session.get(ACTING) if session is not None and oneself.person else None
     if not held or oneself.person is None or session is None:
         return oneself
-    mandate = delegations.in_force(UUID(held), delegate=oneself.person)
-    if mandate is None:
+    acting = _under(oneself, UUID(held))
+    if acting is None:
         del session[ACTING]
         if request.method in ("GET", "HEAD", "OPTIONS"):
             messages.warning(request, _("委托已经结束，现在是为您自己办理。"))
         else:  # it was meant for the other one, and is not done as one's own
             request._chuanyu_ended = True  # type: ignore[attr-defined]
         return oneself
+    return acting
+
+
+def _under(oneself: Actor, delegation: UUID) -> Actor | None:
+    """The resident under a delegation of theirs; None where it is not in force."""
+    mandate = delegations.in_force(delegation, delegate=oneself.person) if oneself.person else None
+    if mandate is None:
+        return None
     return msgspec.structs.replace(
         oneself, person=mandate.principal, mandate=mandate.id, scope=mandate.services, name=mandate.name
     )
+
+
+def meant(request: HttpRequest, delegation: str) -> Actor | None:
+    """Whoever is signed in, as a form was made for them: under this delegation, or for themselves where there is none ("").
+
+    None where the delegation is not in force for them.
+    """
+    if not isinstance(request.user, User):
+        return None
+    oneself = _actor(request.user)
+    try:
+        return _under(oneself, UUID(delegation)) if delegation else oneself
+    except ValueError:
+        return None
 
 
 def act_for(request: HttpRequest, delegation: UUID) -> bool:

@@ -32,6 +32,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Raises ValidationError when it is not this try's turn."""
         super().pre_authenticate(request, **credentials)
         if seconds := guessing.turn(request, _name(credentials)):
+            self._rollback_login_failed_rl_usage()  # nothing was tried: it counts as no wrong password
             raise ValidationError(
                 _("这个用户名近来输错密码太多，要隔一会儿才能试一次。请等 %(seconds)s 秒再试。") % {"seconds": seconds}
             )

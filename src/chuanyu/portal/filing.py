@@ -70,7 +70,9 @@ def form_page(request: HttpRequest, filing: Filing) -> HttpResponse:
         changed: dict[str, str] = {}
         for spec in filing.asked:
             changed |= forms.change_rows(spec.cls, _sent(request, filing), spec.name, add=add, remove=remove)
-        _keep(filing, _draft(request, filing) | {"typed": changed, "ready": False})
+        draft = _draft(request, filing) | {"typed": changed, "ready": False}
+        if not _keep(filing, draft):
+            return _form(request, filing, draft, [FieldError("", TOO_LONG)])
         return HttpResponseRedirect(f"{filing.form}#{add or remove.rpartition('-')[0]}")
     draft, errors = keep(request, filing)
     if KEEP in request.GET:
@@ -138,7 +140,6 @@ def _send(request: HttpRequest, filing: Filing) -> Acted | HttpResponse:
     draft: dict[str, Any] = {"typed": typed, "request_id": request.POST.get("request_id", "")}
     if errors:
         return _form(request, filing, draft, errors)
-    begun = _kept(filing)
     try:
         done = actions.start(
             service=filing.service.key,
@@ -154,9 +155,7 @@ def _send(request: HttpRequest, filing: Filing) -> Acted | HttpResponse:
     except ValueError:  # the id in the form was tampered with
         return redirect(filing.form)
     drafts.drop(filing.who, person=filing.person, service=filing.service.key)
-    if begun is None and not _is_filed(
-        filing, done, documents
-    ):  # sent from another tab before, and changed in this one
+    if not _is_filed(filing, done, documents):  # sent from another tab before, and changed in this one
         _keep(filing, draft | {"request_id": str(uuid7()), "ready": False})
         messages.warning(request, gettext("这份申请先前已经交过，后来改动的内容没有交上去，存为草稿了。"))
     return done

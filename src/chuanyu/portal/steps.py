@@ -22,7 +22,7 @@ from chuanyu.cases.views import ActView, CaseView, DocumentView
 from chuanyu.core.catalogue import catalogue
 from chuanyu.core.documents import FieldError, fields
 from chuanyu.core.ids import uuid7
-from chuanyu.core.service import DocumentSpec, Service
+from chuanyu.core.service import Act, DocumentSpec, Service
 from chuanyu.core.text import Text
 from chuanyu.identity import drafts
 from chuanyu.identity.access import actor
@@ -174,14 +174,16 @@ def written(request: HttpRequest, case: CaseView) -> dict[str, Kept]:
 
 
 def unsent(case: CaseView, found: Mapping[str, Kept]) -> list[Unsent]:
-    """Of what was written, that for which the case has moved on since."""
+    """Of what was written, that for which the case has moved on since; what was ticked is read as the sentence it makes."""
     service = catalogue().get(case.service)
-    specs, titles = service.documents if service else {}, _titles(service)
-    return [
-        Unsent(act, titles.get(act, Text(act, act)), draft.content["note"], _lines(specs, draft.content), draft.changed)
-        for act, draft in found.items()
-        if draft.content["expects"] != case.sequence
-    ]
+    specs, acts, left = service.documents if service else {}, _acts(service), list[Unsent]()
+    for act, draft in found.items():
+        title = acts[act].title if act in acts else Text(act, act)
+        typed, ticked = draft.content["typed"], tuple(draft.content["wrong"])
+        note = "\n".join(filter(None, (to_mend(case, service, ticked), draft.content["note"])))
+        if draft.content["expects"] != case.sequence and (note or any(typed.values())):
+            left.append(Unsent(act, title, note, _lines(specs, typed), draft.changed))
+    return left
 
 
 def keep(request: HttpRequest, case: CaseView, act: str, *, expects: int | None = None) -> bool:
@@ -190,15 +192,22 @@ def keep(request: HttpRequest, case: CaseView, act: str, *, expects: int | None 
     False where there is no such step, or it is too long.
     """
     service = catalogue().get(case.service)
-    if service is None or act not in _titles(service):
+    step = _acts(service).get(act)
+    if service is None or step is None:
         return False
     content = {
-        "typed": _typed(request.POST, list(service.documents.values())),
+        "typed": _typed(request.POST, [service.documents[name] for name in step.takes]),
         "note": request.POST.get("note", "").strip(),
         "wrong": request.POST.getlist("wrong"),
         "expects": _number(request.POST.get("expects", "")) if expects is None else expects,
     }
     return drafts.keep(actor(request), person=case.person, service=drafts.of_step(case.id, act), content=content)
+
+
+def keep_by_itself(request: HttpRequest, case: CaseView, act: str) -> HttpResponse:
+    """What a page keeps on its own; not what came after the same form had been sent and done."""
+    done = _was_taken(request, case, act) or keep(request, case, act)
+    return HttpResponse(status=204 if done else 409)
 
 
 def kept(request: HttpRequest, case: CaseView, form: Asked) -> Asked:
@@ -222,7 +231,8 @@ def late(request: HttpRequest, case: CaseView, act: str) -> bool:
     """
     sent = _number(request.POST.get("expects", ""))
     offered = act in {each.name for each in case.acts}
-    stays = not _was_done(request, case, act) and keep(request, case, act, expects=case.sequence if offered else sent)
+    done = _is_empty(request, case) or _was_taken(request, case, act)
+    stays = not done and keep(request, case, act, expects=case.sequence if offered else sent)
     if sent == case.sequence and stays:
         messages.info(request, gettext("您填的内容已存为草稿，能办这一步的时候会再显示。"))
     return sent != case.sequence and bool(case.steps)
@@ -278,31 +288,41 @@ def _typed(sent: Mapping[str, Any], specs: list[DocumentSpec]) -> dict[str, str]
     return {key: str(value) for key, value in sent.items() if names and key.startswith(names)}
 
 
-def _was_done(request: HttpRequest, case: CaseView, act: str) -> bool:
-    """The same form came twice: the last step is this one, with these words and papers. So is one without any."""
+def _is_empty(request: HttpRequest, case: CaseView) -> bool:
+    return not (_written(request, case) or request.POST.get("note", "").strip() or request.POST.getlist("wrong"))
+
+
+def _was_taken(request: HttpRequest, case: CaseView, act: str) -> bool:
+    """The same form came before: the step that followed what it saw is this one, with these words and papers."""
+    seen, held = _number(request.POST.get("expects", "")), _held(case, _specs(case))
+    return any(
+        step.sequence == seen + 1 and step.act == act and step.note.endswith(request.POST.get("note", "").strip())
+        for step in case.steps
+    ) and all(held.get(key) == value for key, value in _written(request, case).items())
+
+
+def _written(request: HttpRequest, case: CaseView) -> dict[str, str]:
+    return {key: value for key, value in _typed(request.POST, _specs(case)).items() if value.strip()}
+
+
+def _specs(case: CaseView) -> list[DocumentSpec]:
     service = catalogue().get(case.service)
-    specs = list(service.documents.values()) if service else []
-    typed = {key: value for key, value in _typed(request.POST, specs).items() if value.strip()}
-    note, last = request.POST.get("note", "").strip(), case.steps[-1] if case.steps else None
-    if not typed and not note and not request.POST.getlist("wrong"):
-        return True
-    same = last is not None and last.act == act and last.note.endswith(note)
-    return same and all(_held(case, specs).get(key) == value for key, value in typed.items())
+    return list(service.documents.values()) if service else []
 
 
-def _titles(service: Service | None) -> dict[str, Text]:
+def _acts(service: Service | None) -> dict[str, Act]:
     """Every step of a service's procedure by its name."""
     procedure = service.procedure if service else None
     states = procedure.states.values() if procedure else ()
-    return {name: act.title for state in states for name, act in state.does.items()}
+    return {name: act for state in states for name, act in state.does.items()}
 
 
-def _lines(specs: Mapping[str, DocumentSpec], content: dict[str, Any]) -> list[tuple[Text, list[papers.Line]]]:
+def _lines(specs: Mapping[str, DocumentSpec], typed: dict[str, str]) -> list[tuple[Text, list[papers.Line]]]:
     """The papers of a draft as they are read."""
     found = []
     for name, spec in specs.items():
-        plain, _ = forms.read(spec.cls, content["typed"], name)
-        if any(key.startswith(f"{name}-") for key in content["typed"]):
+        plain, _ = forms.read(spec.cls, typed, name)
+        if any(key.startswith(f"{name}-") for key in typed):
             found.append((papers.title(spec, name), papers.lines(spec.cls, plain)))
     return found
 

@@ -142,9 +142,7 @@ def _correct(request: HttpRequest) -> HttpResponse:
     kept = whose is not None and drafts.keep(who, person=whose, service=Purpose.correct, content={"typed": typed})
     if KEEP in request.GET:
         return filing.answer(kept)
-    if held is None or held.purpose != Purpose.correct:
-        return _gone(request, None, kept=kept)
-    if held.person != whose:
+    if held is None or held.person != whose or held.purpose != Purpose.correct:
         return _gone(request, held, kept=kept)
     if "drop" in request.POST:
         drafts.drop(who, person=held.person, service=Purpose.correct)

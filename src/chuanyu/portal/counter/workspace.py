@@ -75,7 +75,7 @@ def act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     if request.method != "POST":
         return redirect(back)
     if KEEP in request.GET:
-        return HttpResponse(status=204 if steps.keep(request, found, name) else 409)
+        return steps.keep_by_itself(request, found, name)
     if "drop" in request.POST:
         steps.drop(request, found, name)
         messages.success(request, gettext("草稿已删除。"))

@@ -18,8 +18,8 @@ from chuanyu.core.text import Text
 from chuanyu.exchange import known_facts
 from chuanyu.exchange.actions import NotGranted
 from chuanyu.exchange.errors import AskRefused, Unreachable
-from chuanyu.identity import consents, delegations
-from chuanyu.identity.access import actor
+from chuanyu.identity import consents
+from chuanyu.identity.access import actor, meant
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.locking import KEEP
 from chuanyu.portal import filing
@@ -125,23 +125,15 @@ def somebody_else(request: HttpRequest, who: Actor, *, kept: bool = False) -> Ht
 
 def _late(request: HttpRequest, who: Actor, service: Service) -> HttpResponse:
     """A form for somebody one does not act for now: kept as their draft, as long as one still may act for them."""
-    person = meant(request, service.key)
-    late = person is not None and "drop" not in request.POST
-    kept = late and person is not None and filing.keep_late(request, _filing_of(service, who, person))
+    then, kept = made_for(request), False
+    if then and then.person and then.covers(service.key) and "drop" not in request.POST:
+        kept = filing.keep_late(request, _filing_of(service, then, then.person))
     return filing.answer(kept) if KEEP in request.GET else somebody_else(request, who, kept=kept)
 
 
-def meant(request: HttpRequest, service: str) -> UUID | None:
-    """For whom a form that came was made: oneself, or whom a delegation still in force lets one do this service for."""
-    visit, own = request.POST.get("visit", ""), getattr(request.user, "person_id", None)
-    if not visit or own is None:
-        return own
-    try:
-        mandate = delegations.in_force(UUID(visit), delegate=own)
-    except ValueError:
-        return None
-    covered = mandate is not None and (mandate.services is None or service in mandate.services)
-    return mandate.principal if mandate and covered else None
+def made_for(request: HttpRequest) -> Actor | None:
+    """Whoever is here, as they were when the form that came was made; None under a delegation that has ended."""
+    return meant(request, request.POST.get("visit", ""))
 
 
 def _filing(request: HttpRequest, key: str) -> filing.Filing | HttpResponse:

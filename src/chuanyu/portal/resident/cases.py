@@ -20,8 +20,9 @@ from chuanyu.exchange import queries as exchange
 from chuanyu.identity.access import actor
 from chuanyu.identity.here import here
 from chuanyu.identity.locking import KEEP
-from chuanyu.portal import objecting, river, steps, words
+from chuanyu.portal import filing, objecting, river, steps, words
 from chuanyu.portal.errors import refused
+from chuanyu.portal.resident import apply
 
 MINE = Text("我的办件", "My cases")
 
@@ -73,11 +74,14 @@ def tracker(request: HttpRequest, case: UUID) -> HttpResponse:
 
 def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     """A step of the applicant: withdraw (asked once more), or a form for what it takes."""
-    found = seen(request, case)
+    try:
+        found = queries.view(case, actor(request))
+    except CaseError:
+        return _of_another(request, case, name)
     act = _act(found, name)
     back = reverse("portal:tracker", args=[case])
     if request.method == "POST" and KEEP in request.GET:
-        return HttpResponse(status=204 if steps.keep(request, found, name) else 409)
+        return steps.keep_by_itself(request, found, name)
     if "drop" in request.POST:
         steps.drop(request, found, name)
         messages.success(request, gettext("草稿已删除。"))
@@ -111,11 +115,26 @@ def my_act(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
     return redirect(back)
 
 
+def _of_another(request: HttpRequest, case: UUID, name: str) -> HttpResponse:
+    """The form of a case of somebody one does not act for now: kept as long as one still may act for them. Raises Http404."""
+    then = apply.made_for(request) if request.method == "POST" else None
+    if then is None:
+        raise Http404
+    try:
+        found = queries.view(case, then)
+    except CaseError:
+        raise Http404 from None
+    kept = "drop" not in request.POST and steps.keep(request, found, name)
+    return filing.answer(kept) if KEEP in request.GET else apply.somebody_else(request, actor(request), kept=kept)
+
+
 def _form(request: HttpRequest, case: CaseView, asked: steps.Asked, *, status: int = 200) -> HttpResponse:
     context = {
         "case": case,
         "act": asked.act,
         "asked": asked,
+        "visit": apply.whom(actor(request)),
+        "unsent": steps.unsent(case, steps.written(request, case)),
         "crumbs": [
             (reverse("portal:my_cases"), MINE),
             (reverse("portal:tracker", args=[case.id]), case.name),

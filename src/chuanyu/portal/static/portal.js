@@ -24,10 +24,13 @@
 
     const post = async (body, keepalive) => {
       let kept = false;
+      const line = new AbortController();
+      const cut = setTimeout(() => line.abort(), 20000); // silence is no answer either
       try {
-        const answer = await fetch(address, { method: "POST", headers, body, keepalive, redirect: "manual" });
+        const answer = await fetch(address, { method: "POST", headers, body, keepalive, redirect: "manual", signal: line.signal });
         kept = answer.status === 204;
       } catch { /* no line to the server */ }
+      clearTimeout(cut);
       if (!kept && last === body) last = null;
       const words = kept ? said.dataset.kept : said.dataset.lost;
       if (said.textContent !== words) said.textContent = words;
@@ -37,10 +40,10 @@
       clearTimeout(timer);
       const body = content(form);
       if (sent || body === last) return under;
+      if (under && !leaving) return under.then(() => keep()); // one at a time, and then what stands there then
       last = body;
-      // in order, but for a page that leaves and cannot wait; a browser lets 64 KiB outlive it
-      const request = leaving ? post(body, body.length < 60000) : (under ?? Promise.resolve()).then(() => post(body));
-      const mine = request.then(() => { if (under === mine) under = undefined; });
+      // a page that leaves cannot wait; a browser lets 64 KiB outlive it
+      const mine = post(body, leaving && body.length < 60000).then(() => { if (under === mine) under = undefined; });
       return (under = mine);
     };
     const soon = (milliseconds) => {
