@@ -107,9 +107,10 @@ def test_a_line_that_is_silent_is_said_to_be_and_what_was_typed_last_goes_when_i
         page.clock.fast_forward("00:20")
         page.wait_for_selector(f"{SAID}:has-text('没有保存上')")
         assert "三".encode() in unquote_to_bytes(bodies[1])  # the last of them, once
-        page.unroute("**/acts/send_back/?keep=1")
+        page.route("**/acts/send_back/?keep=1", lambda route: route.continue_())
         page.fill(NOTE, f"{SENTENCE}四")
-        page.clock.fast_forward("00:22")
+        with page.expect_response("**/acts/send_back/?keep=1"):
+            page.clock.fast_forward("00:22")
         page.wait_for_selector(f"{SAID}:has-text('已自动保存')")
         page.reload()
         assert page.input_value(NOTE) == f"{SENTENCE}四"

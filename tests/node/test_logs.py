@@ -18,6 +18,7 @@ def lines(tmp_path: Path) -> Iterator[Path]:
     root = logging.getLogger()
     kept, level = root.handlers[:], root.level
     file = tmp_path / "worker.jsonl"
+    structlog.contextvars.clear_contextvars()  # a command that ran here before says who gave it
     logs.configure(file, node="sichuan")
     yield file
     for handler in root.handlers:

@@ -22,8 +22,9 @@
     let timer;
     let sent = false;
 
-    const post = async (body, keepalive) => {
+    const post = async (body) => {
       let kept = false;
+      const keepalive = body.length < 30000; // a browser lets 64 KiB outlive the page, and the last words may follow these
       const line = new AbortController();
       const cut = setTimeout(() => line.abort(), 20000); // silence is no answer either
       try {
@@ -40,10 +41,10 @@
       clearTimeout(timer);
       const body = content(form);
       if (sent || body === last) return under;
-      if (under && !leaving) return under.then(() => keep()); // one at a time, and then what stands there then
+      // one at a time, and then what stands there then; a page that leaves cannot wait
+      if (under && !leaving) return under.then(() => keep());
       last = body;
-      // a page that leaves cannot wait; a browser lets 64 KiB outlive it
-      const mine = post(body, leaving && body.length < 60000).then(() => { if (under === mine) under = undefined; });
+      const mine = post(body).then(() => { if (under === mine) under = undefined; });
       return (under = mine);
     };
     const soon = (milliseconds) => {
