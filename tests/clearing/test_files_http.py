@@ -13,7 +13,7 @@ from depot import DAY, SERVICE, Depot, csv_of, tap
 from chuanyu.clearing.door import token
 from chuanyu.clearing.files import intake
 from chuanyu.clearing.files.door import PREFIX, Door
-from chuanyu.identity.access import ACCESS, OFFICER, RESIDENT
+from chuanyu.identity.roles import ACCESS, OFFICER, RESIDENT
 from link import Link
 
 SECRET = "secret"

@@ -11,10 +11,11 @@ from django.urls import URLPattern, URLResolver, get_resolver, path
 from django.urls.converters import get_converters
 
 from chuanyu.identity import checks
-from chuanyu.identity.access import ACCESS, ANY, BEFORE_SECOND_FACTOR, PUBLIC, RESIDENT, ROLES, STAFF, actor, answer
+from chuanyu.identity.access import actor
 from chuanyu.identity.actor import SYSTEM, Actor
 from chuanyu.identity.here import here
 from chuanyu.identity.models import User
+from chuanyu.identity.roles import ACCESS, ANY, BEFORE_SECOND_FACTOR, PUBLIC, RESIDENT, ROLES, STAFF, answer
 
 pytestmark = pytest.mark.django_db
 

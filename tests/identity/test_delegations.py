@@ -12,11 +12,12 @@ from django.test import Client
 from chuanyu.core import days
 from chuanyu.core.numbers import make_person_number
 from chuanyu.identity import actions, delegations, vault
-from chuanyu.identity.access import ACTING, ONESELF, actor, answer
+from chuanyu.identity.access import ACTING, actor
 from chuanyu.identity.actor import Actor
 from chuanyu.identity.delegations import DelegationError
 from chuanyu.identity.here import here
 from chuanyu.identity.models import Delegation, User
+from chuanyu.identity.roles import ONESELF, answer
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,9 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from someone import PASSWORD, SECRET, code
 
-from chuanyu.identity.access import STAFF
 from chuanyu.identity.here import here
 from chuanyu.identity.models import User
+from chuanyu.identity.roles import STAFF
 
 pytestmark = pytest.mark.django_db
 

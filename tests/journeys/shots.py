@@ -54,7 +54,7 @@ def everything(town: Town) -> list[Shot]:
     """Every page with something on it, and some of them once more as they look later on."""
     from visits import LED_ON, MORE, NOBODY, NODE, NOWHERE, PAGES, Scene
 
-    from chuanyu.identity.access import ACCESS
+    from chuanyu.identity.roles import ACCESS
 
     scene = Scene(town)
     shots = [("not-found", NODE, "", NOWHERE)]

@@ -9,7 +9,7 @@ import pytest
 from browser import Person, Town
 from visits import NO_PAGES, NODE, NOWHERE, PAGES, Scene
 
-from chuanyu.identity.access import ACCESS, ROLES
+from chuanyu.identity.roles import ACCESS, ROLES
 from chuanyu.node.samples import PASSWORD
 
 WIDTHS = (320, 375, 768, 1280, 1440)  # growing: what a script draws follows a window that shrinks a moment later

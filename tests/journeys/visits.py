@@ -13,7 +13,7 @@ from django.urls import reverse
 from test_pension_browser import apply
 
 from chuanyu.core import days
-from chuanyu.identity.access import ACCESS, ANY, CLERK, OFFICER, RESIDENT, STAFF
+from chuanyu.identity.roles import ACCESS, ANY, CLERK, OFFICER, RESIDENT, STAFF
 from chuanyu.node.samples import journeys
 from chuanyu.node.samples.people import name_for
 

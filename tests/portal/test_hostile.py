@@ -19,8 +19,8 @@ from chuanyu.delivery import ratings
 from chuanyu.delivery.models import Rating
 from chuanyu.exchange import known_facts
 from chuanyu.identity import actions, consents, drafts, vault
-from chuanyu.identity.access import ACCESS
 from chuanyu.identity.models import Consent, Delegation, Draft, User
+from chuanyu.identity.roles import ACCESS
 
 pytestmark = pytest.mark.django_db
 

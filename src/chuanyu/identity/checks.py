@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from chuanyu.identity.access import ACCESS, ROLES
+from chuanyu.identity.roles import ACCESS, ROLES
 
 
 def addresses(patterns: Sequence[URLPattern | URLResolver] | None = None) -> Iterator[tuple[str, str]]:
@@ -31,7 +31,7 @@ def access_is_complete(app_configs: Any = None, **kwargs: Any) -> list[CheckMess
         problems.append(
             Error(
                 f"“{name}” ({names[name]}) has no row in the access table, so nobody may open it.",
-                hint=f'Add "{name}": <roles> to ACCESS in chuanyu/identity/access.py.',
+                hint=f'Add "{name}": <roles> to ACCESS in chuanyu/identity/roles.py.',
                 id="identity.E002",
             )
         )

@@ -27,7 +27,7 @@ from chuanyu.core.documents import DocumentError
 from chuanyu.core.problem import Problem, Wrong
 from chuanyu.core.text import Text
 from chuanyu.exchange.api import router as exchange
-from chuanyu.identity.access import ACCESS
+from chuanyu.identity.roles import ACCESS
 from chuanyu.node import errors
 
 REF = "#/components/schemas/"

@@ -16,7 +16,7 @@ from django.urls import resolve, reverse
 from django.utils.translation import gettext
 
 from chuanyu.core.text import Text
-from chuanyu.identity.access import ACCESS, ROLES
+from chuanyu.identity.roles import ACCESS, ROLES
 from chuanyu.portal.agency.agency import crumbs, rooms
 
 SAMPLE = "0193d0e5-7c00-7000-8000-0000000000a1"  # stands for any id in an address
