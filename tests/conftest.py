@@ -24,7 +24,7 @@ hypothesis.settings.register_profile("suite", deadline=None, suppress_health_che
 hypothesis.settings.load_profile("suite")
 
 HOME_NODE, PEER_NODE = "chongqing", "sichuan"
-LIVE = ("tests/faults/", "tests/journeys/")  # folders whose tests share two live nodes
+LIVE = ("tests/faults/", "tests/journeys/")  # whose tests share two live nodes
 
 
 def _live(nodeid: str) -> bool:
@@ -33,7 +33,7 @@ def _live(nodeid: str) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """For several workers at once: a file stays with one; a folder that shares two live nodes stays together, and begins first.
+    """For several workers at once: a file stays with one; what shares the live nodes stays together, and begins first.
 
     Not by pytest-xdist's groups: they rename items, which pytest 9.2 no longer heeds.
     """
@@ -41,7 +41,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Files(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((folder for folder in LIVE if nodeid.startswith(folder)), nodeid.partition("::")[0])
+            return "live nodes" if _live(nodeid) else nodeid.partition("::")[0]
 
     config.option.loadscopereorder = False
     return Files(config, log)
