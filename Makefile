@@ -40,7 +40,7 @@ format: ## put the code into its one form
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
-long: ## the long forms of the ledger's tests: every mutation, a minute of contention, ten kills (about an hour)
+long: ## the long forms of the ledger's tests: every mutation, a minute of contention, ten kills (about half an hour)
 	@$(PYTHON) tools/bootstrap.py --extra test
 	CHUANYU_TRANSFERS=50000 CHUANYU_SECONDS=60 CHUANYU_KILLS=10 CHUANYU_EXAMPLES=100 CHUANYU_MUTATIONS=1 \
 		$(VENV)/python -m pytest tests/clearing $(ARGS)
